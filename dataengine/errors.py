@@ -1,0 +1,47 @@
+"""The errors a user may meet. Each message names the value, the cause and the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class DataEngineError(Exception):
+    """Base of every error that dataengine raises on purpose; the command line prints its message and exits with 2."""
+
+
+class MissingExtraError(DataEngineError):
+    """A package of an optional install is absent."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"{package} is not installed; it comes with: pip install 'ram-dataengine[{extra}]'")
+
+
+class UnknownComponentError(DataEngineError):
+    """A registry holds nothing under the name that was asked for."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"no {kind} named {name!r}; known: {', '.join(sorted(known))}")
+
+
+class ConfigError(DataEngineError):
+    """Options that do not go together, or a value out of its range."""
+
+
+class AnnotationsError(DataEngineError):
+    """An annotation file is absent, unreadable, or not of the format that its source has."""
+
+
+class VocabularyError(DataEngineError):
+    """A vocabulary file is broken, or a tag or id is not in the vocabulary."""
+
+
+class StorageError(DataEngineError):
+    """A file or object can't be read, written or committed."""
+
+
+class ShardError(DataEngineError):
+    """A shard is broken, or does not hold what its manifest says."""
+
+
+class ShardFailedError(DataEngineError):
+    """A unit of work failed at every attempt; the job ends with its name."""
