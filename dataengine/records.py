@@ -100,6 +100,8 @@ class Text:
     text: str = ""
     source: str = ""
     """The parser's source argument: coco, vg, sbu, cc3m, cc12m, alt, or plain."""
+    dataset: str = ""
+    """The data set that the text stands in, where an image has texts of several; set by the plan."""
     region: int | None = None
     """Index into the record's regions, for a text about a part of the picture."""
     score: float | None = None

@@ -17,14 +17,20 @@ from dataengine.records import CaptionRecord, Region, TagClaim, Text
 _TEXT = pa.struct(
     [
         ("original", pa.string()), ("text", pa.string()), ("kind", pa.string()), ("by", pa.string()),
-        ("source", pa.string()), ("region", pa.int32()), ("score", pa.float32()), ("num_images", pa.int32()),
+        ("source", pa.string()), ("dataset", pa.string()), ("region", pa.int32()), ("score", pa.float32()), ("num_images", pa.int32()),
         ("tags", pa.list_(pa.int32())), ("implied", pa.list_(pa.int32())), ("dropped_tags", pa.list_(pa.int32())),
         ("graph", pa.string()), ("drop", pa.string()),
     ]
 )  # fmt: skip
 _REGION = pa.struct([("box", pa.list_(pa.float32())), ("by", pa.string())])
 _TAG = pa.struct(
-    [("id", pa.int32()), ("state", pa.int8()), ("by", pa.list_(pa.string())), ("score", pa.float32()), ("drop", pa.string())]
+    [
+        ("id", pa.int32()),
+        ("state", pa.int8()),
+        ("by", pa.list_(pa.string())),
+        ("score", pa.float32()),
+        ("drop", pa.string()),
+    ]
 )
 RECORD_SCHEMA = pa.schema(
     [

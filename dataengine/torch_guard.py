@@ -23,7 +23,9 @@ class _TorchBlocker(MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         if fullname.partition(".")[0] in BLOCKED:
-            raise ModuleNotFoundError(f"No module named {fullname!r} (kept out by dataengine.torch_guard)", name=fullname)
+            raise ModuleNotFoundError(
+                f"No module named {fullname!r} (kept out by dataengine.torch_guard)", name=fullname
+            )
         return None
 
 

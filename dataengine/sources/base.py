@@ -9,6 +9,19 @@ from typing import ClassVar, Protocol
 from dataengine.records import CaptionRecord, ExpectedCounts, RejectedRow
 
 
+@dataclass(frozen=True, slots=True)
+class OfficialFile:
+    """A file that a source reads, and where its publisher offers it."""
+
+    name: str
+    """The name under which the source looks for it; `.gz` may follow."""
+    url: str
+    """The address to download, or of the archive that holds it."""
+    required: bool = True
+    """False for side information, and for files of which another one can take the place."""
+    note: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceOptions:
     """What a user may say about reading sources. A source takes what concerns it."""
@@ -39,6 +52,8 @@ class Source(Protocol):
     """An annotation format. Creating one finds its files; `records` streams them in a fixed order."""
 
     name: ClassVar[str]
+    FILES: ClassVar[tuple[OfficialFile, ...]]
+    """What to get from where; empty for a source that reads the user's own files."""
     expected: ExpectedCounts | None
 
     def __init__(self, options: SourceOptions) -> None:

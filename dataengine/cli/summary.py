@@ -1,0 +1,82 @@
+"""What a job prints at its end: expected against got for each source, failures by cause, and where things are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+_TOP_REASONS = 6
+
+
+def print_answers(answers: Mapping[str, Any], root: str) -> None:
+    """Print what each stage of `dataengine.build.build` answered."""
+    if "plan" in answers:
+        print_plan(answers["plan"])
+    if "fetch" in answers:
+        _print_fetch(answers["fetch"])
+    if "bake" in answers:
+        _print_bake(root)
+    if "report" in answers:
+        _say(f"report: {answers['report']}")
+
+
+def print_plan(content: Mapping[str, Any]) -> None:
+    """Print plan.json as a table: official counts, read, kept, merged, dropped by reason."""
+    table = Table(title="expected and got", title_justify="left")
+    table.add_column("source")
+    for column in ("images expected", "read", "kept", "merged", "texts expected", "read", "kept"):
+        table.add_column(column, justify="right")
+    table.add_column("dropped and rejected, by reason")
+    for name, tally in content["sources"].items():
+        table.add_row(name, *_numbers(tally), _reasons(tally))
+    Console().print(table)
+    unmatched = content["num_unmatched_rows"]
+    side_rows = f"; {unmatched} rows of side files name no image" if unmatched else ""
+    _say(f"{content['num_images']} images in {content['num_shards']} shards to fetch{side_rows}")
+
+
+def _numbers(tally: Mapping[str, Any]) -> list[str]:
+    expected = tally["expected"] or {}
+    merged = sum(tally["merged"].values())
+    numbers = [expected.get("images"), tally["images_read"], tally["images_kept"], merged]
+    numbers += [expected.get("texts"), tally["texts_read"], tally["texts_kept"]]
+    return ["-" if number is None else f"{number:,}" for number in numbers]
+
+
+def _reasons(tally: Mapping[str, Any]) -> str:
+    counts = Counter({f"image {reason}": number for reason, number in tally["dropped_images"].items()})
+    texts = {reason: number for reason, number in tally["dropped_texts"].items() if not reason.startswith("image:")}
+    counts.update({f"text {reason}": number for reason, number in texts.items()})
+    counts.update({f"row {reason}": number for reason, number in tally["rejected_rows"].items()})
+    shown = [f"{reason} {number:,}" for reason, number in counts.most_common(_TOP_REASONS)]
+    return ", ".join(shown) + (", ..." if len(counts) > _TOP_REASONS else "")
+
+
+def _print_fetch(results: Sequence[Any]) -> None:
+    count, successes = sum(result.count for result in results), sum(result.successes for result in results)
+    if not count:
+        _say("fetch: nothing was left to fetch")
+        return
+    causes: Counter[str] = sum((Counter(result.causes) for result in results), Counter())
+    failures = ", ".join(f"{cause} {number:,}" for cause, number in causes.most_common())
+    _say(
+        f"fetched {successes:,} of {count:,} pictures ({successes / count:.1%}){'; failed: ' + failures if failures else ''}"
+    )
+
+
+def _print_bake(root: str) -> None:
+    import json
+
+    from dataengine import io
+
+    manifest = json.loads(io.read_bytes(io.join(root, "shards", "manifest.json")))
+    totals = manifest["totals"]
+    _say(f"shards: {io.join(root, 'shards')} ({len(manifest['shards'])} shards, {totals['num_samples']:,} samples)")
+
+
+def _say(line: str) -> None:
+    Console().print(line, markup=False, highlight=False, soft_wrap=True)

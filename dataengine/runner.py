@@ -1,0 +1,204 @@
+"""The one place that knows Ray: maps a stage over its units with back-pressure, retries and a clear end.
+
+A unit is a shard. It runs in one Ray task that reads and writes its shard itself, so no pixel enters the object store.
+A unit that raises is run at most twice more; the others go on meanwhile, and the stage fails at its end with the names of
+the units that failed for good. What is committed stays: relaunching the same command is the resume.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from dataengine import io
+from dataengine.errors import ConfigError, DataEngineError, ShardFailedError
+from dataengine.extras import require
+from dataengine.registry import load_target
+from dataengine.stage import Progress, Stage, unit_name
+
+logger = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 3
+"""Runs of one unit before it fails the job."""
+_TASKS_PER_CPU = 2
+"""Tasks handed to Ray per CPU: enough to keep it busy, few enough to stop soon."""
+_POLL_S = 0.5
+_CANCEL_GRACE_S = 2.0
+"""Ray gives a stopped job about 3 s before it kills; running tasks use them to remove their half-written files."""
+
+
+@dataclass
+class _Unit:
+    number: int
+    attempts: int = 0
+    errors: list[str] = field(default_factory=list)
+
+
+class RayRunner:
+    """Runs stages on Ray: a cluster where RAY_ADDRESS or a Ray job names one, else an embedded Ray of this process."""
+
+    def __init__(self, progress: Progress, num_cpus: int | None = None) -> None:
+        """Start or join Ray; `num_cpus` bounds an embedded one. Raises MissingExtraError, ConfigError."""
+        self._ray = require("ray", "build")
+        self._progress = progress
+        self._started = _start_ray(self._ray, num_cpus)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._started:
+            self._ray.shutdown()
+
+    def __call__(self, stage: Stage, units: Sequence[int]) -> Mapping[int, Any]:
+        """Run `stage` over `units`. Returns unit -> result. Raises ShardFailedError with the units that failed."""
+        if not units:
+            return {}
+        self._progress.start(stage.name, len(units))
+        run = _StageRun(self._ray, stage, self._progress)
+        try:
+            return run.finish(units)
+        finally:
+            run.cancel()
+            self._progress.finish(stage.name)
+
+    def check_root(self, root: str) -> None:
+        """Refuse a local root that some node can't see: one task a node looks for a probe file.
+
+        Raises:
+            ConfigError: names the nodes that did not see it.
+        """
+        if io.is_remote(root):
+            return
+        probe = io.join(root, f"{io.TEMPORARY_PREFIX}probe-{os.getpid()}")
+        io.commit_bytes(b"probe", probe)
+        try:
+            blind = self._nodes_blind_to(probe)
+        finally:
+            io.remove(probe)
+        if blind:
+            raise ConfigError(
+                f"--root {root} is not seen by {len(blind)} of the cluster's nodes ({', '.join(blind)}); "
+                "give a folder that all nodes mount, or an s3:// address"
+            )
+
+    def _nodes_blind_to(self, path: str) -> list[str]:
+        strategy = require("ray.util.scheduling_strategies", "build").NodeAffinitySchedulingStrategy
+        nodes = [node for node in self._ray.nodes() if node["Alive"]]
+        task = self._ray.remote(num_cpus=0)(_sees)
+        sights = [task.options(scheduling_strategy=strategy(node["NodeID"], soft=False)).remote(path) for node in nodes]
+        return [node["NodeManagerAddress"] for node, seen in zip(nodes, self._ray.get(sights), strict=True) if not seen]
+
+
+class _StageRun:
+    """The tasks of one stage in flight."""
+
+    def __init__(self, ray: Any, stage: Stage, progress: Progress) -> None:
+        self._ray, self._stage, self._progress = ray, stage, progress
+        self._running: dict[Any, _Unit] = {}
+        self._task = ray.remote(num_cpus=1, max_retries=MAX_ATTEMPTS, retry_exceptions=False)(_run_unit)
+        self._task = self._task.options(name=f"dataengine:{stage.name}", runtime_env=_runtime_env(stage))
+
+    def finish(self, units: Sequence[int]) -> dict[int, Any]:
+        """Run all units, retrying those that raise. Returns unit -> result."""
+        waiting, failed = deque(_Unit(number) for number in units), []
+        results: dict[int, Any] = {}
+        most = _TASKS_PER_CPU * max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+        while waiting or self._running:
+            while waiting and len(self._running) < most:
+                self._submit(waiting.popleft())
+            for unit, result, error in self._next_done():
+                if error is None:
+                    results[unit.number] = result
+                    self._progress.advance(self._stage.name, unit.number, result)
+                else:
+                    self._retry_or_fail(unit, error, waiting, failed)
+        if failed:
+            raise ShardFailedError(_failure_message(self._stage.name, failed))
+        return results
+
+    def cancel(self) -> None:
+        """Interrupt what still runs, and give it a moment to clean up after itself."""
+        for reference in self._running:
+            self._ray.cancel(reference, force=False)
+        if self._running:
+            self._ray.wait(list(self._running), num_returns=len(self._running), timeout=_CANCEL_GRACE_S)
+            io.remove_staging(self._stage.root)
+        self._running.clear()
+
+    def _submit(self, unit: _Unit) -> None:
+        unit.attempts += 1
+        stage = self._stage
+        reference = self._task.remote(stage.target, stage.keep_torch_out, stage.root, unit.number, stage.options)
+        self._running[reference] = unit
+
+    def _next_done(self) -> list[tuple[_Unit, Any, str | None]]:
+        done, _ = self._ray.wait(list(self._running), num_returns=1, timeout=_POLL_S)
+        return [(self._running.pop(reference), *self._outcome(reference)) for reference in done]
+
+    def _outcome(self, reference: Any) -> tuple[Any, str | None]:
+        try:
+            return self._ray.get(reference), None
+        except self._ray.exceptions.RayTaskError as error:
+            cause = error.cause
+            logger.debug("a task failed", exc_info=error)
+            return None, str(cause) if isinstance(cause, DataEngineError) else f"{type(cause).__name__}: {cause}"
+        except self._ray.exceptions.RayError as error:
+            return None, f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
+
+    def _retry_or_fail(self, unit: _Unit, error: str, waiting: deque[_Unit], failed: list[_Unit]) -> None:
+        unit.errors.append(error)
+        if unit.attempts < MAX_ATTEMPTS:
+            self._progress.retry(self._stage.name, unit.number, unit.attempts, error)
+            waiting.append(unit)
+        else:
+            failed.append(unit)
+
+
+def _failure_message(stage: str, failed: Sequence[_Unit]) -> str:
+    names = "; ".join(f"shard {unit_name(unit.number)}: {unit.errors[-1]}" for unit in failed[:10])
+    more = f" (and {len(failed) - 10} more)" if len(failed) > 10 else ""
+    return (
+        f"{stage} failed for {len(failed)} shard(s) after {MAX_ATTEMPTS} runs each: {names}{more}; "
+        "mend the cause and relaunch the same command: finished shards are kept"
+    )
+
+
+def _run_unit(target: str, keep_torch_out: bool, root: str, unit: int, options: Any) -> Any:
+    """Run one unit in a Ray worker. The guard comes first: the target's module may import spaCy or img2dataset."""
+    if keep_torch_out:
+        from dataengine import torch_guard
+
+        torch_guard.keep_torch_out()
+    return load_target(target)(root, unit, options)
+
+
+def _sees(path: str) -> bool:
+    return io.exists(path)
+
+
+def _runtime_env(stage: Stage) -> dict[str, Any]:
+    """Return an environment of the stage's kind: Ray shares workers only among tasks of equal environments."""
+    kind = "no-torch" if stage.keep_torch_out else "any"
+    return {"env_vars": {"DATAENGINE_WORKER": kind, "OMP_NUM_THREADS": "1", "NO_ALBUMENTATIONS_UPDATE": "1"}}
+
+
+def _start_ray(ray: Any, num_cpus: int | None) -> bool:
+    """Join the cluster that the environment names, or start an embedded Ray. Returns whether this call did either."""
+    if ray.is_initialized():
+        return False
+    quiet = {"log_to_driver": False, "logging_level": logging.WARNING}
+    address = os.environ.get("RAY_ADDRESS")
+    try:
+        if address:
+            ray.init(address=address, **quiet)
+        else:
+            ray.init(address="local", num_cpus=num_cpus, include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        where = f"the Ray at RAY_ADDRESS={address}" if address else "an embedded Ray"
+        raise ConfigError(f"cannot reach {where}: {error}; check the address, or unset RAY_ADDRESS") from error
+    return True

@@ -1,0 +1,59 @@
+"""The phrases that stop or redirect a match, and the words that bound a negation: blockers.tsv and scope.tsv."""
+
+from __future__ import annotations
+
+import csv
+import functools
+from collections.abc import Mapping
+from importlib import resources
+from typing import Literal, NamedTuple, TypeAlias, cast
+
+from dataengine.errors import ConfigError
+from dataengine.parsers.tokens import split_words
+
+Effect: TypeAlias = Literal["swallow", "negate"]
+ScopeRole: TypeAlias = Literal["end", "end_after_word", "pass"]
+
+
+class Blocker(NamedTuple):
+    """A phrase that gives no tag of its own: it swallows its words but those in `gives`, or opens a negation."""
+
+    words: tuple[str, ...]
+    effect: Effect
+    gives: tuple[str, ...]
+    group: str
+
+
+@functools.cache
+def load_blockers() -> tuple[Blocker, ...]:
+    """Return the rows of blockers.tsv. Raises ConfigError where a row is not of the file's form."""
+    return tuple(_blocker(row) for row in _rows("blockers.tsv"))
+
+
+@functools.cache
+def load_scope() -> Mapping[str, ScopeRole]:
+    """Return word -> role of scope.tsv: what ends a negation, at once or after its first word, and what it passes over."""
+    return {row["word"]: cast(ScopeRole, row["role"]) for row in _rows("scope.tsv")}
+
+
+def _blocker(row: dict[str, str]) -> Blocker:
+    words = split_words(row["phrase"])
+    gives = tuple(form for form in (part.strip() for part in row["gives"].split(",")) if form)
+    if row["effect"] not in ("swallow", "negate") or not words or not row["group"]:
+        raise ConfigError(f"blockers.tsv: {row['phrase']!r} needs an effect (swallow or negate) and a group")
+    if unknown := [form for form in gives if not position_in(words, split_words(form))]:
+        raise ConfigError(f"blockers.tsv: {row['phrase']!r} does not contain {unknown[0]!r}, which it should give")
+    return Blocker(words, cast(Effect, row["effect"]), gives, row["group"])
+
+
+def position_in(words: tuple[str, ...], part: tuple[str, ...]) -> tuple[int, int] | None:
+    """Return the half-open range of words at which `part` stands in `words`, or None."""
+    for start in range(len(words) - len(part) + 1):
+        if words[start : start + len(part)] == part:
+            return start, start + len(part)
+    return None
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    text = (resources.files("dataengine.parsers") / name).read_text(encoding="utf-8")
+    return list(csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE, restval=""))

@@ -1,0 +1,203 @@
+"""Caption -> tags: the longest match over the surface forms of a vocabulary, with blockers and negation. No model.
+
+This is the one tagger: the parser with a scene graph and the one without take their tags from here. Time is linear in the
+length of the caption.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, cast
+
+from dataengine.parsers.cleaning import PERSON_PLACEHOLDER, Cleaned, clean
+from dataengine.parsers.phrases import Blocker, load_blockers, load_scope, position_in
+from dataengine.parsers.source_rules import SourceRules, source_rules
+from dataengine.parsers.tokens import Tokens, joins, split_words, tokenise
+from dataengine.records import Evidence, Rule, Span
+
+if TYPE_CHECKING:
+    from dataengine.vocab import Vocabulary
+
+DropReason: TypeAlias = Literal["blocked", "negated"]
+
+_CLAUSE_END = re.compile(r"[.,;:!?()\[\]|/\"]|\s-\s|--")
+
+
+class Dropped(NamedTuple):
+    """Words that gave no tag, or lost one, and why: for `--explain`."""
+
+    span: Span
+    reason: DropReason
+    tag_id: int | None
+
+
+class Tagged(NamedTuple):
+    """What the tagger says of one caption: every mention of every tag in reading order, and what it passed over."""
+
+    evidence: tuple[Evidence, ...]
+    dropped: tuple[Dropped, ...]
+    phrases: tuple[Span, ...]
+    """Where forms of several words stand in the cleaned text: each names one thing."""
+
+    @property
+    def tag_ids(self) -> tuple[int, ...]:
+        """The tags, ascending and unique."""
+        return tuple(sorted({mention.tag_id for mention in self.evidence}))
+
+
+class _Hit(NamedTuple):
+    """A tag that an entry gives, and which of its words (half-open) are the evidence."""
+
+    tag_id: int
+    rule: Rule
+    first: int
+    last: int
+
+
+class _Entry(NamedTuple):
+    """A surface form or a blocker, as words."""
+
+    words: list[str]
+    hits: tuple[_Hit, ...]
+    blocker: Blocker | None
+
+
+_Index: TypeAlias = dict[str, list[_Entry]]
+
+
+class Tagger:
+    """Finds the tags of a vocabulary in captions. The surface forms are indexed once, by their first word."""
+
+    def __init__(self, vocab: Vocabulary) -> None:
+        self._vocab = vocab
+        self._forms = _form_hits(vocab)
+        self._indexes: dict[frozenset[str], _Index] = {}
+
+    def tag(self, caption: str, source: str | None = None) -> Tagged:
+        """Return the tags of `caption` with their evidence. Raises ConfigError for an unknown source, nothing else."""
+        return self.tag_cleaned(clean(caption), source_rules(source))
+
+    def tag_cleaned(self, cleaned: Cleaned, rules: SourceRules) -> Tagged:
+        """Return the tags of a caption that is already cleaned; spans refer to the caption as given."""
+        scan = _Scan(cleaned, tokenise(cleaned.text))
+        scan.run(self._index(rules.groups))
+        return Tagged(tuple(scan.evidence), tuple(scan.dropped), tuple(scan.phrases))
+
+    def _index(self, groups: frozenset[str]) -> _Index:
+        index = self._indexes.get(groups)
+        if index is None:
+            index = self._indexes[groups] = _build_index(self._forms, groups)
+        return index
+
+
+class _Scan:
+    """One pass over a caption's words."""
+
+    __slots__ = ("cleaned", "dropped", "evidence", "negating", "phrases", "seen_word", "tokens")
+
+    def __init__(self, cleaned: Cleaned, tokens: Tokens) -> None:
+        self.cleaned = cleaned
+        self.tokens = tokens
+        self.evidence: list[Evidence] = []
+        self.dropped: list[Dropped] = []
+        self.phrases: list[Span] = []
+        self.negating = False
+        self.seen_word = False
+
+    def run(self, index: _Index) -> None:
+        """Take the longest entry at each word, from left to right, without overlaps."""
+        words = self.tokens.words
+        position, num_words = 0, len(words)
+        while position < num_words:
+            if self.negating:
+                self._bound_negation(position)
+            entries = index.get(words[position])
+            entry = None if entries is None else self._longest(entries, position)
+            if entry is None:
+                position += 1
+                continue
+            self._take(entry, position)
+            position += len(entry.words)
+
+    def _longest(self, entries: Sequence[_Entry], position: int) -> _Entry | None:
+        words = self.tokens.words
+        for entry in entries:
+            length = len(entry.words)
+            if length == 1:
+                return entry
+            if words[position : position + length] == entry.words and self._unbroken(position, length):
+                return entry
+        return None
+
+    def _unbroken(self, position: int, length: int) -> bool:
+        """Return whether no punctuation parts the words: "hot, dog" is no hot dog."""
+        text, (_, starts, ends) = self.cleaned.text, self.tokens
+        return all(joins(text, ends[i], starts[i + 1]) for i in range(position, position + length - 1))
+
+    def _take(self, entry: _Entry, position: int) -> None:
+        blocker = entry.blocker
+        for hit in entry.hits:
+            first, last = position + hit.first, position + hit.last
+            span = self._span(first, last)
+            if last - first > 1:
+                self.phrases.append((self.tokens.starts[first], self.tokens.ends[last - 1]))
+            if self.negating:
+                self._drop(span, "negated", hit.tag_id)
+            else:
+                self.evidence.append(Evidence(hit.tag_id, span, hit.rule))
+        if blocker is None:
+            return
+        if blocker.effect == "negate":
+            self.negating, self.seen_word = True, False
+        else:
+            self._drop(self._span(position, position + len(entry.words)), "blocked", None)
+
+    def _bound_negation(self, position: int) -> None:
+        """End the negation before the word at `position` where its clause or noun phrase ends."""
+        _, starts, ends = self.tokens
+        role = load_scope().get(self.tokens.words[position])
+        gap_ends = position > 0 and _CLAUSE_END.search(self.cleaned.text, ends[position - 1], starts[position])
+        if gap_ends or role == "end" or (role == "end_after_word" and self.seen_word):
+            self.negating = False
+        elif role is None:
+            self.seen_word = True
+
+    def _drop(self, span: Span, reason: DropReason, tag_id: int | None) -> None:
+        self.dropped.append(Dropped(span, reason, tag_id))
+
+    def _span(self, first: int, last: int) -> Span:
+        return self.cleaned.span(self.tokens.starts[first], self.tokens.ends[last - 1])
+
+
+def _form_hits(vocab: Vocabulary) -> dict[tuple[str, ...], tuple[int, Rule]]:
+    """Return words -> (canonical tag id, rule) of every surface form; the first of two that split alike wins."""
+    forms: dict[tuple[str, ...], tuple[int, Rule]] = {}
+    for surface, form in vocab.forms.items():
+        if words := split_words(surface):
+            forms.setdefault(words, (vocab.canonical(form.tag_id), cast(Rule, form.origin)))
+    person = forms.get(("person",))
+    if person is not None:
+        forms[(PERSON_PLACEHOLDER,)] = person
+    return forms
+
+
+def _build_index(forms: dict[tuple[str, ...], tuple[int, Rule]], groups: frozenset[str]) -> _Index:
+    """Return first word -> entries, longest first; a blocker goes before a form of its length."""
+    index: _Index = {}
+    entries = [_blocker_entry(blocker, forms) for blocker in load_blockers() if blocker.group in groups]
+    entries += [_Entry(list(words), (_Hit(*form, 0, len(words)),), None) for words, form in forms.items()]
+    for entry in entries:
+        index.setdefault(entry.words[0], []).append(entry)
+    for listed in index.values():
+        listed.sort(key=lambda entry: -len(entry.words))
+    return index
+
+
+def _blocker_entry(blocker: Blocker, forms: dict[tuple[str, ...], tuple[int, Rule]]) -> _Entry:
+    hits = []
+    for given in map(split_words, blocker.gives):
+        place, form = position_in(blocker.words, given), forms.get(given)
+        if place is not None and form is not None:
+            hits.append(_Hit(*form, *place))
+    return _Entry(list(blocker.words), tuple(hits), blocker)
