@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from dataengine import io
 from dataengine.annotators import ANNOTATORS
 from dataengine.bake import BakeOptions, pending_bakes
 from dataengine.errors import ConfigError
@@ -47,6 +48,7 @@ class BuildOptions:
 
 def build(options: BuildOptions, run: UnitRunner) -> dict[str, Any]:
     """Run the stages. Returns stage -> what it answered: plan.json's content, fetch and bake results, the report's address."""
+    io.remove_staging(options.root)
     answers: dict[str, Any] = {}
     for stage in STAGES:
         if stage in options.stages:

@@ -61,8 +61,6 @@ class FetchOptions:
             for name in ("contact", "user_agent", "user_agent_token")
             if not _is_header_text(getattr(self, name) or "")
         ]
-        if self.timeout_s > self.deadline_s:
-            mistakes.append(f"timeout_s {self.timeout_s:g} is longer than deadline_s {self.deadline_s:g}")
         if mistakes:
             raise ConfigError("fetch options: " + "; ".join(mistakes))
 

@@ -27,15 +27,14 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import (
     DecodeError,
     HTTPError,
-    IncompleteRead,
     LocationParseError,
     LocationValueError,
     ReadTimeoutError,
     SSLError,
 )
 
+from dataengine.decode import FetchFailure, check_is_picture
 from dataengine.fetch_options import FetchOptions
-from dataengine.pictures import FetchFailure, check_is_picture
 
 RETRIED_CAUSES = frozenset({"dns", "connect", "timeout", "http_429"})
 """Causes that can heal by themselves; every http_5xx is one of them too."""
@@ -43,7 +42,6 @@ RETRIED_CAUSES = frozenset({"dns", "connect", "timeout", "http_429"})
 _CHUNK = 64 * 1024
 _SLICE_S = 0.5
 """Longest single wait for a socket: how soon a cancelled shard lets go of its connections."""
-_MAX_PAUSE_S = 60.0
 _POOL_HOSTS = 256
 _POOL_CONNECTIONS = 128
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -93,7 +91,7 @@ def fetch_url(url: str, options: FetchOptions, cancelled: threading.Event | None
             return _fetch_once(url, options, attempt)
         except FetchFailure as failure:
             failure.attempts = attempt
-            if attempt > options.retries or not can_heal(failure.cause):
+            if attempt > options.retries or not (failure.transient or can_heal(failure.cause)):
                 raise
             pause = max(options.backoff_s * 2 ** (attempt - 1), failure.retry_after or 0.0)
             if not _pause(pause):
@@ -121,7 +119,7 @@ def is_opted_out(values: Iterable[str], token: str, directives: Iterable[str]) -
 
 def _pause(seconds: float) -> bool:
     """Wait before a retry. Returns False, at once, where the pause would outlast the deadline or the shard."""
-    if seconds > _MAX_PAUSE_S or time.monotonic() + seconds >= _clock.deadline:
+    if time.monotonic() + seconds >= _clock.deadline:
         return False
     if _clock.cancelled is not None:
         return not _clock.cancelled.wait(seconds)
@@ -139,10 +137,11 @@ def _fetch_once(url: str, options: FetchOptions, attempt: int) -> Fetched:
         response = _request(address, options)
         try:
             target = _redirect_target(response, address)
-            _check_consent(response, address, options)
             if target is None:
-                _check_status(response, address)
-                return Fetched(_read_body(response, address, options), response.status, attempt, address)
+                _check_status(response)
+            _check_consent(response, options)
+            if target is None:
+                return Fetched(_read_body(response, options), response.status, attempt, address)
         except FetchFailure as failure:
             failure.http_status = failure.http_status or response.status
             failure.final_url = failure.final_url or address
@@ -194,8 +193,8 @@ def _typed(error: Exception) -> FetchFailure:
         return FetchFailure("bad_url", str(error))
     if isinstance(error, SSLError | ssl.SSLError):
         return FetchFailure("tls", _innermost(error))
-    if isinstance(error, IncompleteRead):
-        return FetchFailure("truncated", "the body is shorter than the server said")
+    if any(isinstance(inner, http.client.IncompleteRead) for inner in (error, *error.args)):
+        return FetchFailure("truncated", "the body is shorter than the server said", transient=True)
     if isinstance(error, ReadTimeoutError | TimeoutError):
         return FetchFailure("timeout", f"no answer for {_clock.timeout_s:g} s")
     if isinstance(error, DecodeError):
@@ -214,6 +213,8 @@ def _innermost(error: BaseException) -> str:
             return _innermost(inner)
     if isinstance(error, ssl.SSLCertVerificationError):
         return str(error.verify_message)
+    if isinstance(error, ssl.SSLError) and error.reason:
+        return error.reason.lower().replace("_", " ")
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return re.sub(r"<[^>]* object at 0x[0-9a-f]+>:? ?", "", str(error)) or type(error).__name__
@@ -224,28 +225,31 @@ def _redirect_target(response: urllib3.BaseHTTPResponse, address: str) -> str | 
     if response.status not in _REDIRECTS or not location:
         return None
     try:
-        # Header bytes arrive as latin-1; servers write UTF-8.
-        location = location.encode("latin-1").decode("utf-8")
+        return urljoin(address, _as_utf8(location))
+    except ValueError as error:
+        raise FetchFailure("bad_url", f"redirected to {location!r}: {error}") from error
+
+
+def _as_utf8(header: str) -> str:
+    """Return a header's text as the UTF-8 that servers write; the client hands it over as latin-1."""
+    try:
+        return header.encode("latin-1").decode("utf-8")
     except UnicodeError:
-        pass_through = location
-        return urljoin(address, pass_through)
-    return urljoin(address, location)
+        return header
 
 
-def _check_consent(response: urllib3.BaseHTTPResponse, address: str, options: FetchOptions) -> None:
+def _check_consent(response: urllib3.BaseHTTPResponse, options: FetchOptions) -> None:
     values = response.headers.getlist("X-Robots-Tag")
     if values and is_opted_out(values, options.user_agent_token, options.disallowed_directives):
-        raise FetchFailure("opt_out", f"X-Robots-Tag: {', '.join(values)}", final_url=address)
+        raise FetchFailure("opt_out", f"X-Robots-Tag: {', '.join(values)}")
 
 
-def _check_status(response: urllib3.BaseHTTPResponse, address: str) -> None:
+def _check_status(response: urllib3.BaseHTTPResponse) -> None:
     if 200 <= response.status < 300:
         return
     raise FetchFailure(
         f"http_{response.status}",
         response.reason or "",
-        http_status=response.status,
-        final_url=address,
         retry_after=_retry_after(response.headers.get("Retry-After")),
     )
 
@@ -255,7 +259,7 @@ def _retry_after(value: str | None) -> float | None:
     return float(value) if value is not None and value.strip().isascii() and value.strip().isdigit() else None
 
 
-def _read_body(response: urllib3.BaseHTTPResponse, address: str, options: FetchOptions) -> bytes:
+def _read_body(response: urllib3.BaseHTTPResponse, options: FetchOptions) -> bytes:
     announced = response.headers.get("Content-Length", "")
     if announced.isascii() and announced.isdigit() and int(announced) > options.max_bytes:
         raise FetchFailure("too_large", f"{announced} bytes announced, {options.max_bytes} allowed")
@@ -305,8 +309,10 @@ def _connect(host: str, port: int) -> socket.socket:
     """Return a connection to the first address of `host` that answers. Raises FetchFailure `dns`, `connect` or `timeout`."""
     try:
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (socket.gaierror, UnicodeError) as error:
-        raise FetchFailure("dns", f"{host}: {getattr(error, 'strerror', None) or error}") from error
+    except UnicodeError as error:
+        raise FetchFailure("bad_url", f"{host!r} is no host name: {error}") from error
+    except socket.gaierror as error:
+        raise FetchFailure("dns", f"{host}: {error.strerror or error}") from error
     failure = FetchFailure("dns", f"{host}: no address")
     for family, kind, protocol, _, address in addresses:
         sock = _ClockedSocket(family, kind, protocol)

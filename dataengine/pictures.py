@@ -1,159 +1,148 @@
-"""From the bytes of a stranger's file to an upright 8-bit RGB picture, or the typed cause why not.
+"""The stored pictures of images/, found by the uid of their record, through the ledgers.
 
-Decoding is Pillow's, whole or not at all: a picture that ends early is refused. What follows is img2dataset's
-(`dataengine.download`).
+A record's picture lies in the image shard of the record's own number, or in a supplement: an image shard without
+records of its number, which holds later attempts at what failed. The latest row of a uid counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from io import BytesIO
-from typing import TYPE_CHECKING
+import io as bytesio
+import re
+import tarfile
+from collections.abc import Collection, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
 
-if TYPE_CHECKING:
-    from PIL import Image
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-_MAX_DETAIL = 200
-_FORMATS = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
-"""The decoders that a stranger's bytes may reach: those whose signatures `is_picture` knows."""
-_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"BM", b"II*\0", b"MM\0*")
-_ORIENTATION_TAG = 0x0112
+from dataengine import io
+from dataengine.errors import ShardError
+from dataengine.shards import IMAGE_SUFFIXES, StrictTarInfo
+from dataengine.stage import unit_name
+from dataengine.tables import read_table
 
-
-class FetchFailure(Exception):
-    """Why an address gave no picture: `cause` is one of docs/fetch.md, `detail` is for a reader."""
-
-    def __init__(
-        self,
-        cause: str,
-        detail: str = "",
-        *,
-        http_status: int | None = None,
-        final_url: str | None = None,
-        retry_after: float | None = None,
-    ) -> None:
-        self.cause = cause
-        self.detail = " ".join(detail.encode("utf-8", "replace").decode().split())[:_MAX_DETAIL]
-        self.http_status = http_status
-        self.final_url = final_url
-        self.retry_after = retry_after
-        self.attempts = 1
-        super().__init__(f"{self.cause}: {self.detail}" if self.detail else self.cause)
+_STATS = re.compile(r"(\d{5,})_stats\.json")
+_RECORDS = re.compile(r"(\d{5,})\.parquet")
+_NEEDED = ("uid", "key", "status")
+_COLUMNS = (*_NEEDED, "cause", "original_width", "original_height", "sha256_original", "sha256")
 
 
-def check_is_picture(data: bytes | bytearray, content_type: str | None = None) -> None:
-    """Raise FetchFailure `empty` or `not_image` unless `data` starts like a picture, whatever its name and type say."""
-    if not data:
-        raise FetchFailure("empty", "no bytes")
-    if not is_picture(data):
-        raise FetchFailure("not_image", f"starts like {_describe(data)}{f'; {content_type}' if content_type else ''}")
+class DroppedImageError(Exception):
+    """An image that gives no sample; `reason` is the name it is counted under."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
-def is_picture(data: bytes | bytearray) -> bool:
-    """Return whether `data` starts with the signature of a format that is decoded here."""
-    start = bytes(data[:32])
-    if start.startswith(_SIGNATURES):
-        return True
-    if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
-        return True
-    return start[4:8] == b"ftyp" and any(brand in start[8:32] for brand in (b"avif", b"avis"))
+class StoredPicture(NamedTuple):
+    """A picture's ledger row, its bytes as they are stored, and their suffix."""
+
+    row: Mapping[str, Any]
+    data: bytes
+    suffix: str
 
 
-def _describe(data: bytes | bytearray) -> str:
-    start = bytes(data[:512]).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if b"<svg" in start:
-        return "SVG"
-    if start.startswith((b"<!doctype html", b"<html", b"<head", b"<body", b"<script")):
-        return "HTML"
-    if start.startswith(b"<"):
-        return "XML or HTML"
-    return f"bytes {bytes(data[:8]).hex()}"
+@dataclass(frozen=True, slots=True)
+class _OpenTar:
+    tar: tarfile.TarFile
+    members: Mapping[str, tarfile.TarInfo]
 
 
-def decode_picture(
-    data: bytes, *, min_image_size: float, max_image_area: float, max_aspect_ratio: float
-) -> Image.Image:
-    """Return the upright RGB picture in `data`; of an animation the first frame, on white where it is transparent.
+def recorded_shards(root: str) -> list[int]:
+    """Return the ids of the shards in records/, ascending."""
+    return _ids(_RECORDS, io.list_files(io.join(root, "records"), ".parquet"))
 
-    The size is judged by the header, before anything is decoded.
 
-    Raises:
-        FetchFailure: `bomb`, `too_small`, `aspect`, `truncated` or `decode`.
-    """
-    from PIL import Image, UnidentifiedImageError
+def fetched_shards(root: str) -> list[int]:
+    """Return the ids of the image shards, supplements among them, that are committed, ascending."""
+    return _ids(_STATS, io.list_files(io.join(root, "images"), "_stats.json"))
 
+
+def image_shards_of(root: str, shard_id: int) -> list[int]:
+    """Return the image shards that hold pictures of records/`shard_id`: its own, then the supplements, oldest first."""
+    supplements = sorted(set(fetched_shards(root)) - set(recorded_shards(root)))
+    if not supplements:
+        return [shard_id]
+    uids = _read_uids(io.join(root, "records", f"{unit_name(shard_id)}.parquet"))
+    ledgers = {number: _read_uids(_ledger_url(root, number)) for number in supplements}
+    return [shard_id, *(number for number in supplements if pc.any(pc.is_in(ledgers[number], uids)).as_py())]
+
+
+class PictureStore:
+    """Finds pictures by uid in some image shards. Use as a context manager: each tar is opened once, when needed."""
+
+    def __init__(self, root: str, image_shards: Collection[int], uids: Collection[str]) -> None:
+        """`image_shards` come oldest first; only the rows of `uids` are held. Raises ShardError on a broken ledger."""
+        self._root = root
+        self._stack = ExitStack()
+        self._tars: dict[int, _OpenTar] = {}
+        self._rows: dict[str, tuple[int, Mapping[str, Any]]] = {}
+        for number in image_shards:
+            rows = _read_ledger(_ledger_url(root, number))
+            self._rows |= {row["uid"]: (number, row) for row in rows if row["uid"] in uids}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def find(self, uid: str) -> StoredPicture:
+        """Return the picture of `uid`. Raises DroppedImageError where there is none, with the ledger's cause."""
+        number, row = self._rows.get(uid, (-1, {}))
+        if not row:
+            raise DroppedImageError("not_fetched:no_ledger_row")
+        if row["status"] != "success":
+            raise DroppedImageError(f"not_fetched:{row.get('cause') or row['status']}")
+        archive = self._open(number)
+        for suffix in IMAGE_SUFFIXES:
+            if (member := archive.members.get(f"{row['key']}.{suffix}")) is not None:
+                return StoredPicture(row, self._read(archive.tar, member), suffix)
+        raise DroppedImageError("missing_picture")
+
+    def _open(self, number: int) -> _OpenTar:
+        if number not in self._tars:
+            url = io.join(self._root, "images", f"{unit_name(number)}.tar")
+            path = self._stack.enter_context(io.local_copy(url))
+            try:
+                tar = self._stack.enter_context(tarfile.open(path, "r:", tarinfo=StrictTarInfo))  # noqa: SIM115
+                members = {member.name: member for member in tar.getmembers() if member.isreg()}
+            except (tarfile.TarError, OSError) as error:
+                marker = f"{unit_name(number)}_stats.json"
+                raise ShardError(f"{url} is broken: {error}; remove images/{marker} and fetch again") from error
+            self._tars[number] = _OpenTar(tar, members)
+        return self._tars[number]
+
+    def _read(self, tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+        content = tar.extractfile(member)
+        if content is None:
+            raise DroppedImageError("missing_picture")
+        return content.read()
+
+
+def _ids(pattern: re.Pattern[str], names: list[str]) -> list[int]:
+    return sorted(int(match[1]) for match in map(pattern.fullmatch, names) if match)
+
+
+def _ledger_url(root: str, number: int) -> str:
+    return io.join(root, "images", f"{unit_name(number)}.parquet")
+
+
+def _read_ledger(url: str) -> list[dict[str, Any]]:
+    table = read_table(url)
+    if missing := [name for name in _NEEDED if name not in table.column_names]:
+        raise ShardError(f"{url} is no ledger: it has no column {', '.join(missing)}; fetch this shard again")
+    rows: list[dict[str, Any]] = table.select([name for name in _COLUMNS if name in table.column_names]).to_pylist()
+    return rows
+
+
+def _read_uids(url: str) -> pa.ChunkedArray:
+    """Return the column `uid` alone; ledgers and records are many times larger."""
     try:
-        picture = Image.open(BytesIO(data), formats=_FORMATS)
-        _check_size(picture.size, min_image_size, max_image_area, max_aspect_ratio)
-        picture.load()
-        return to_rgb(_upright(picture))
-    except Image.DecompressionBombError as error:
-        raise FetchFailure("bomb", str(error)) from error
-    except UnidentifiedImageError as error:
-        # Its own words name the stream object's address.
-        raise FetchFailure("decode", "the header can't be read") from error
-    except FetchFailure:
-        raise
-    except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, IndexError ...
-        cause = "truncated" if "truncated" in str(error).lower() else "decode"
-        raise FetchFailure(cause, str(error) or type(error).__name__) from error
-
-
-def _check_size(size: tuple[int, int], min_side: float, max_area: float, max_aspect: float) -> None:
-    width, height = size
-    if width * height > max_area:
-        raise FetchFailure("bomb", f"{width}x{height} is more than {max_area:g} pixels")
-    if min(size) < min_side:
-        raise FetchFailure("too_small", f"{width}x{height} has a side below {min_side:g}")
-    if max(size) > max_aspect * min(size):
-        raise FetchFailure("aspect", f"{width}x{height} has a side over {max_aspect:g} times the other")
-
-
-def _upright(picture: Image.Image) -> Image.Image:
-    from PIL import Image
-
-    turns = {
-        2: Image.Transpose.FLIP_LEFT_RIGHT,
-        3: Image.Transpose.ROTATE_180,
-        4: Image.Transpose.FLIP_TOP_BOTTOM,
-        5: Image.Transpose.TRANSPOSE,
-        6: Image.Transpose.ROTATE_270,
-        7: Image.Transpose.TRANSVERSE,
-        8: Image.Transpose.ROTATE_90,
-    }
-    orientation = next(_orientations(picture), 1)
-    return picture.transpose(turns[orientation]) if orientation in turns else picture
-
-
-def _orientations(picture: Image.Image) -> Iterator[int]:
-    try:
-        value = picture.getexif().get(_ORIENTATION_TAG)
-    except Exception:
-        # A broken EXIF block says nothing about orientation, and the pixels are whole.
-        return
-    if isinstance(value, int):
-        yield value
-
-
-def to_rgb(picture: Image.Image) -> Image.Image:
-    """Return `picture` as 8-bit RGB: 16-bit greys scaled, transparency laid on white. Raises FetchFailure `decode`."""
-    from PIL import Image
-
-    if picture.mode == "F":
-        raise FetchFailure("decode", "floating-point samples have no defined white")
-    if picture.mode.startswith("I"):
-        picture = _narrow(picture)
-    if picture.has_transparency_data:
-        with_alpha = picture.convert("RGBA")
-        white = Image.new("RGBA", with_alpha.size, "white")
-        return Image.alpha_composite(white, with_alpha).convert("RGB")
-    return picture if picture.mode == "RGB" else picture.convert("RGB")
-
-
-def _narrow(picture: Image.Image) -> Image.Image:
-    """Return a 16-bit (or 16 in 32) grey picture with 8 bits: the high byte, where a plain conversion would clip to white."""
-    import numpy as np
-    from PIL import Image
-
-    samples = np.asarray(picture)
-    return Image.fromarray(np.clip(samples.astype(np.int64) >> 8, 0, 255).astype(np.uint8))
+        return pq.read_table(bytesio.BytesIO(io.read_bytes(url)), columns=["uid"])["uid"]
+    except (pa.ArrowInvalid, KeyError) as error:
+        raise ShardError(f"{url} has no column uid: {error}; plan or fetch it again") from error

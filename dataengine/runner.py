@@ -29,6 +29,8 @@ _TASKS_PER_CPU = 2
 _POLL_S = 0.5
 _CANCEL_GRACE_S = 2.0
 """Ray gives a stopped job about 3 s before it kills; running tasks use them to remove their half-written files."""
+_LOOPBACK = "127.0.0.2"
+"""An embedded Ray listens here only. Ray replaces 127.0.0.1 by the machine's public address, but takes this as it is."""
 
 
 @dataclass
@@ -197,7 +199,7 @@ def _start_ray(ray: Any, num_cpus: int | None) -> bool:
         if address:
             ray.init(address=address, **quiet)
         else:
-            ray.init(address="local", num_cpus=num_cpus, include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
+            ray.init(address="local", num_cpus=num_cpus, include_dashboard=False, _node_ip_address=_LOOPBACK, **quiet)
     except (ConnectionError, RuntimeError, ValueError) as error:
         where = f"the Ray at RAY_ADDRESS={address}" if address else "an embedded Ray"
         raise ConfigError(f"cannot reach {where}: {error}; check the address, or unset RAY_ADDRESS") from error

@@ -24,12 +24,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dataengine import io
-from dataengine.addresses import list_shards
+from dataengine.addresses import MANIFEST_NAME, list_shards
 from dataengine.errors import ConfigError, DataEngineError, ShardError
 from dataengine.records import Sample
 
 logger = logging.getLogger(__name__)
 
+SCHEMA = "triplet/1"
+"""The format of the object in a sample, and of the manifest."""
 IMAGE_SUFFIXES = ("jpg", "jpeg", "png", "webp")
 MAX_PIXELS = 100_000_000
 """A picture whose header claims more is refused before it is decoded; fetch stores none over 1e8 pixels."""
@@ -289,6 +291,23 @@ def read_samples(url: str, *, on_error: OnError = "raise", counts: Counter[str] 
             raise
         counts["broken_shards"] += 1
         logger.warning("skipped the rest of a shard: %s", error)
+
+
+def read_manifest(directory: str) -> dict[str, Any]:
+    """Return the manifest in the folder `directory`. Raises ShardError where it is no manifest."""
+    url = io.join(directory, MANIFEST_NAME)
+    try:
+        manifest: dict[str, Any] = json.loads(io.read_bytes(url))
+        if manifest["schema"] != SCHEMA:
+            raise ShardError(f"{url} has schema {manifest['schema']!r}; this version reads {SCHEMA!r}")
+        shards = [
+            (shard["name"], shard["sha256"], shard["num_bytes"], shard["num_samples"]) for shard in manifest["shards"]
+        ]
+        if not all("/" not in name and name.endswith(".tar") for name, *_ in shards):
+            raise ValueError("a shard's name is a file name that ends in .tar")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ShardError(f"{url} is no manifest: {error!r}; run `dataengine bake ROOT` again") from error
+    return manifest
 
 
 def _read_all(urls: list[str], on_error: OnError, counts: Counter[str]) -> Iterator[Sample]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from dataengine.registry import load_target
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
@@ -45,3 +47,9 @@ class Progress(Protocol):
 def unit_name(unit: int) -> str:
     """Return a unit's name in every folder of a root: five digits, more where they are needed."""
     return f"{unit:05d}"
+
+
+def run_in_process(stage: Stage, units: Sequence[int]) -> Mapping[int, Any]:
+    """Run the units one after the other in this process: a UnitRunner for dry runs and tests. The first error ends it."""
+    function = load_target(stage.target)
+    return {unit: function(stage.root, unit, stage.options) for unit in units}

@@ -5,28 +5,23 @@ Pure functions; files are the matter of `dataengine.shards` and `dataengine.bake
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 from typing import Any, Protocol, TypeAlias, get_args
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from dataengine.phash import perceptual_hash
 from dataengine.records import CaptionRecord, Region, TagClaim, Text, TextKind
-from dataengine.shards import decode_image
+from dataengine.shards import SCHEMA, decode_image
 
-SCHEMA = "triplet/1"
 TEXT_CLAIM = "parse:"
 """`parse:2` in a tag's `by` says that text 2 of the sample names the tag."""
 MAX_ASPECT_CHANGE = 0.03
 """Resizing rounds a side by half a pixel, 0.7 % at 77 pixels; more than this, and the picture is not what was annotated."""
-
-_HASH_SIZE = 8  # 8 x 8 = 64 bits
-_HASH_PIXELS = 32  # the picture is shrunk to 32 x 32 before the transform
 
 
 # ------------------------------------------------------------------------------------------------------------- making
@@ -77,33 +72,6 @@ def place_box(
     x0, x1 = (round(min(max(x * scale_x, 0.0), stored[0]), 2) for x in (region.box[0], region.box[2]))
     y0, y1 = (round(min(max(y * scale_y, 0.0), stored[1]), 2) for y in (region.box[1], region.box[3]))
     return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
-
-
-def perceptual_hash(picture: Image.Image) -> str:
-    """Return the 64-bit DCT hash of a picture as 16 hex digits; near copies differ in few bits (see `hash_distance`).
-
-    Zauner's pHash in the form that Python's imagehash made common: grey, 32 x 32 by Lanczos, two-dimensional DCT-II, the
-    8 x 8 lowest frequencies, one bit each for "above their median", row by row, the first bit the highest. Coefficients
-    are rounded to thousandths, so that a flat picture's rounding noise gives the same bits on every processor.
-    """
-    grey = picture.convert("L").resize((_HASH_PIXELS, _HASH_PIXELS), Image.Resampling.LANCZOS)
-    basis = _dct_basis()
-    low = np.round(basis @ np.asarray(grey, dtype=np.float64) @ basis.T, 3)  # 8 x 8
-    bits = (low > np.median(low)).ravel()
-    return np.packbits(bits).tobytes().hex()
-
-
-def hash_distance(first: str, second: str) -> int:
-    """Return in how many bits two perceptual hashes differ, 0 to 64."""
-    return (int(first, 16) ^ int(second, 16)).bit_count()
-
-
-@functools.cache
-def _dct_basis() -> NDArray[np.float64]:
-    """Return the 8 lowest rows of the unnormalised DCT-II of 32 points: 2 cos(pi k (2n + 1) / 64), as scipy scales it."""
-    frequency, position = np.arange(_HASH_SIZE)[:, None], np.arange(_HASH_PIXELS)[None, :]
-    basis: NDArray[np.float64] = 2 * np.cos(np.pi * frequency * (2 * position + 1) / (2 * _HASH_PIXELS))
-    return basis
 
 
 def _annotated_size(record: CaptionRecord, row: Mapping[str, Any], stored: tuple[int, int]) -> tuple[int, int]:
@@ -226,11 +194,14 @@ def _is_name(value: Any) -> bool:
 def _is_ascending(value: Any) -> bool:
     if not isinstance(value, list) or not all(_is_int(item) and item >= 0 for item in value):
         return False
-    return all(first < second for first, second in zip(value, value[1:], strict=False))
+    return all(first < second for first, second in pairwise(value))
 
 
 def _one_of(*values: object) -> Check:
-    return lambda value: isinstance(value, str | int) and value in values, f"one of {values}"
+    return (
+        lambda value: isinstance(value, str | int) and not isinstance(value, bool) and value in values,
+        f"one of {values}",
+    )
 
 
 def _or_null(check: Check) -> Check:
@@ -292,7 +263,9 @@ def validate(value: object, vocab: TagSpace | None = None) -> list[str]:
         problems += _check_fields(value[name], fields, name)
     for name, fields in (("texts", _TEXT_FIELDS), ("tags", _TAG_FIELDS), ("regions", _REGION_FIELDS)):
         for index, item in enumerate(value[name]):
-            problems += _check_fields(item, fields, f"{name}[{index}]", optional=("original",))
+            problems += _check_fields(
+                item, fields, f"{name}[{index}]", optional=("original",) if name == "texts" else ()
+            )
     # References are followed only where every part has its shape.
     return problems or [*_check_references(value), *_check_boxes(value), *_check_ids(value, vocab)]
 

@@ -21,7 +21,9 @@ _BRACKET = re.compile(r"<(?!person>)|(?<!<person)>", re.IGNORECASE)
 _MAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+\.[\w.-]+")
 _WEB = re.compile(r"https?:/*\S*|www\.\S+", re.IGNORECASE)
 _HANDLE = re.compile(r"@\w*|#")
-_ODD = re.compile(r"[\u0000-\u001f\u007f-\u00a0\u00ad\u2000-\u201f\u2028-\u202f\u2032\u2033\u205f-\u206f\u3000\ufe00-\ufe0f\ufeff`\u00b4]")
+_ODD = re.compile(
+    r"[\u0000-\u001f\u007f-\u00a0\u00ad\u2000-\u201f\u2028-\u202f\u2032\u2033\u205f-\u206f\u3000\ufe00-\ufe0f\ufeff`\u00b4]"
+)
 _ODD_LETTERS = {
     "\u2018": "'", "\u2019": "'", "\u201a": "'", "\u201b": "'", "\u2032": "'", "`": "'", "\u00b4": "'",
     "\u201c": '"', "\u201d": '"', "\u201e": '"', "\u201f": '"', "\u2033": '"',

@@ -12,10 +12,13 @@ from dataclasses import dataclass, field
 
 from spacy.tokens import Doc, Token
 
-from dataengine.parsers.graph_words import MATERIALS, MEASURES, PLACE_NOUNS
 from dataengine.parsers.lemmas import lemma
+from dataengine.parsers.phrases import load_graph_words
 from dataengine.records import Span
 
+_MEASURES = load_graph_words("measure")
+_PLACE_NOUNS = load_graph_words("place_noun")
+_MODIFYING_NOUNS = load_graph_words("material") | load_graph_words("colour")
 _RELATIVE_TAGS = frozenset({"WDT", "WP", "WP$"})
 _SUBJECTS = frozenset({"nsubj", "nsubjpass"})
 _OBJECTS = frozenset({"dobj", "dative"})
@@ -64,7 +67,9 @@ class GraphReader:
 
     def _read_noun(self, noun: Token) -> None:
         node = self.nodes[self._positions[noun.i]]
-        node.modifiers += [_hyphenated(token) for token in _modifiers(noun) if token.i < node.head[0].i or token.i > noun.i]
+        node.modifiers += [
+            _hyphenated(token) for token in _modifiers(noun) if token.i < node.head[0].i or token.i > noun.i
+        ]
         for child in noun.children:
             if child.dep_ == "poss" and child.i in self._positions:
                 self._relate([child], "have", [noun], (child,))
@@ -78,8 +83,8 @@ class GraphReader:
             self._relate(_sharers(noun), _text(words), self._objects(prep), words)
 
     def _read_of(self, noun: Token, prep: Token) -> None:
-        """"The head of a guy": the guy has the head; "a group of people" relates nothing."""
-        if noun.lower_ not in MEASURES:
+        """ "The head of a guy": the guy has the head; "a group of people" relates nothing."""
+        if noun.lower_ not in _MEASURES:
             self._relate(self._objects(prep), "have", [noun], (prep,))
 
     # ------------------------------------------------------------------------------------------------------- verbs
@@ -120,7 +125,9 @@ class GraphReader:
         for subject in subjects:
             node = self.nodes[self._positions[subject.i]] if subject.i in self._positions else None
             if node is not None:
-                node.modifiers += [_hyphenated(token) for token in (adjective, *adjective.conjuncts) if token.pos_ != "NOUN"]
+                node.modifiers += [
+                    _hyphenated(token) for token in (adjective, *adjective.conjuncts) if token.pos_ != "NOUN"
+                ]
         for words, prep in _prepositions(adjective):
             self._relate(subjects, _text((adjective, *words)), self._objects(prep), (adjective, *words))
 
@@ -150,7 +157,7 @@ class GraphReader:
         """Return the entities that a noun stands for: itself, what it measures, and what is coordinated with it."""
         found: list[Token] = []
         for token in (noun, *(conjunct for conjunct in noun.conjuncts if conjunct.i > noun.i)):
-            found += (token.lower_ in MEASURES and _measured(token)) or [token]
+            found += (token.lower_ in _MEASURES and _measured(token)) or [token]
         return [token for token in found if token.i in self._positions]
 
     def _relate(self, subjects: list[Token], predicate: str, objects: list[Token], words: tuple[Token, ...]) -> bool:
@@ -172,12 +179,12 @@ class GraphReader:
 def _is_entity(token: Token) -> bool:
     if token.pos_ not in ("NOUN", "PROPN") or token.dep_ in ("compound", "amod", "nummod", "npadvmod"):
         return False
-    return not _is_place_noun(token) and not (token.lower_ in MEASURES and _measured(token))
+    return not _is_place_noun(token) and not (token.lower_ in _MEASURES and _measured(token))
 
 
 def _is_place_noun(token: Token) -> bool:
     """Return whether a noun is part of a preposition: "top" in "on top of the bus"."""
-    if token.lower_ not in PLACE_NOUNS or token.dep_ != "pobj":
+    if token.lower_ not in _PLACE_NOUNS or token.dep_ != "pobj":
         return False
     return any(child.dep_ == "prep" and child.lower_ == "of" for child in token.children)
 
@@ -187,7 +194,9 @@ def _measured(token: Token) -> list[Token]:
     nouns: list[Token] = []
     for child in token.children:
         if child.dep_ == "prep" and child.lower_ == "of":
-            nouns += [noun for target in child.children if target.dep_ == "pobj" for noun in (target, *target.conjuncts)]
+            nouns += [
+                noun for target in child.children if target.dep_ == "pobj" for noun in (target, *target.conjuncts)
+            ]
     return nouns
 
 
@@ -205,7 +214,12 @@ def _head_tokens(noun: Token, start: int) -> list[Token]:
     """Return the noun from `start` on, with the nouns compounded in front of it, materials left out."""
     while start > 0:
         before = noun.doc[start - 1]
-        if before.dep_ != "compound" or before.lower_ in MATERIALS or before.head.i < start or before.head.i > noun.i:
+        if (
+            before.dep_ != "compound"
+            or before.lower_ in _MODIFYING_NOUNS
+            or before.head.i < start
+            or before.head.i > noun.i
+        ):
             break
         start -= 1
     return list(noun.doc[start : noun.i + 1])
@@ -213,7 +227,7 @@ def _head_tokens(noun: Token, start: int) -> list[Token]:
 
 def _modifiers(noun: Token) -> Iterator[Token]:
     for child in noun.children:
-        if child.dep_ in ("amod", "nummod") or (child.dep_ == "compound" and child.lower_ in MATERIALS):
+        if child.dep_ in ("amod", "nummod") or (child.dep_ == "compound" and child.lower_ in _MODIFYING_NOUNS):
             yield child
             yield from (conjunct for conjunct in child.conjuncts if conjunct.i < noun.i)
 
@@ -221,7 +235,9 @@ def _modifiers(noun: Token) -> Iterator[Token]:
 def _hyphenated(token: Token) -> list[Token]:
     """Return the token with what hyphens bind to its left: "hand-tufted" is three tokens."""
     start, doc = token.i, token.doc
-    while start >= 2 and doc[start - 1].text == "-" and not doc[start - 1].whitespace_ and not doc[start - 2].whitespace_:
+    while (
+        start >= 2 and doc[start - 1].text == "-" and not doc[start - 1].whitespace_ and not doc[start - 2].whitespace_
+    ):
         start -= 2
     return list(doc[start : token.i + 1])
 

@@ -7,13 +7,11 @@ from typing import Literal, TypeAlias
 
 from lemminflect import getLemma
 
+from dataengine.parsers.phrases import load_graph_words
+
 WordClass: TypeAlias = Literal["NOUN", "VERB"]
 
-_PLURAL_NAMES = frozenset(
-    "binoculars clothes glasses goggles headphones jeans leggings overalls pajamas pants pliers scissors shorts sunglasses "
-    "suspenders tights tongs trousers tweezers".split()
-)
-"""Nouns whose plural names one thing; a singular of them is no word, or another thing."""
+_PLURAL_NAMES = load_graph_words("plural_name")
 
 
 @functools.lru_cache(maxsize=65_536)

@@ -1,4 +1,4 @@
-"""The phrases that stop or redirect a match, and the words that bound a negation: blockers.tsv and scope.tsv."""
+"""The parser's word lists: blockers.tsv (phrases that stop a match), scope.tsv (what bounds a negation), graph_words.tsv."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from dataengine.parsers.tokens import split_words
 
 Effect: TypeAlias = Literal["swallow", "negate"]
 ScopeRole: TypeAlias = Literal["end", "end_after_word", "pass"]
+GraphRole: TypeAlias = Literal["place_noun", "measure", "material", "colour", "plural_name"]
 
 
 class Blocker(NamedTuple):
@@ -34,6 +35,16 @@ def load_blockers() -> tuple[Blocker, ...]:
 def load_scope() -> Mapping[str, ScopeRole]:
     """Return word -> role of scope.tsv: what ends a negation, at once or after its first word, and what it passes over."""
     return {row["word"]: cast(ScopeRole, row["role"]) for row in _rows("scope.tsv")}
+
+
+@functools.cache
+def load_graph_words(role: GraphRole) -> frozenset[str]:
+    """Return the words of graph_words.tsv that have a role in scene graphs.
+
+    place_noun: makes a preposition ("on the side of"). measure: counts or shows what follows "of" ("a group of people").
+    material, colour: modify the noun that they stand before. plural_name: a plural that names one thing ("scissors").
+    """
+    return frozenset(row["word"] for row in _rows("graph_words.tsv") if row["role"] == role)
 
 
 def _blocker(row: dict[str, str]) -> Blocker:

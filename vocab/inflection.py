@@ -1,4 +1,7 @@
-"""Inflected forms of a tag's name, from lemminflect: plurals for things, verb forms for actions."""
+"""Inflected forms of a tag's name, from lemminflect: the numbers of nouns, and verb forms for actions only.
+
+Used where synonyms.tsv is built, and for the new tags of a user's own list; the packaged forms need no lemminflect.
+"""
 
 from __future__ import annotations
 
@@ -7,94 +10,117 @@ import re
 
 from dataengine.vocab.tag import Kind
 
+MISLEADING = frozenset({"dice", "dove", "ground", "led", "rose", "shelving", "shot"})
+"""Regular inflections of a tag's word that nearly always are another word: dice (die), dove (dive), ground (grind),
+led (lead; the lamp), rose (rise), shelving (shelve; the furniture), shot (shoot; the photograph)."""
+
+NO_SINGULAR = frozenset({"bangs", "clothes", "dishes", "glasses", "media", "pants", "shorts", "tights"})
+"""Plural nouns whose singular is another word, or none."""
+
 _WORD = re.compile(r"[a-z]{2,}$")
-_PREPOSITIONS = frozenset({"of", "on", "in", "with", "for", "to", "at", "and", "from", "by", "over", "up", "down", "out"})
+_PREPOSITIONS = frozenset({"and", "at", "by", "for", "from", "in", "of", "on", "to", "with"})
+_PHRASAL_VERBS = frozenset({"climb", "go", "lead", "line", "pick", "play", "playing", "stop", "type"})
+"""First words of the verb phrases among the actions: "play golf", "pick up"."""
+
 _VERB_TAGS = ("VBZ", "VBG", "VBD", "VBN")
-_COUNTABLE: frozenset[Kind] = frozenset({"object", "person", "animal", "food", "scene", "event", "abstract", "action"})
 
 
 def inflect(name: str, kind: Kind) -> list[str]:
-    """Return the inflected forms of `name`, itself not among them: plurals (and of a plural name the singular).
+    """Return the inflected forms of `name`, itself not among them: number forms, then, for an action, verb forms."""
+    return [*number_forms(name, kind), *(verb_forms(name) if kind == "action" else ())]
 
-    An action has the verb forms of its verb too; an attribute has no forms.
+
+def number_forms(name: str, kind: Kind) -> list[str]:
+    """Return the plurals of a noun or noun phrase, or the singular of a plural one.
+
+    Verb phrases, -ing names and adjectives ("red", though "the reds" exist) have none.
     """
-    forms: dict[str, None] = {}
-    if kind in _COUNTABLE:
-        forms.update(dict.fromkeys(number_forms(name)))
-    if kind == "action":
-        forms.update(dict.fromkeys(verb_forms(name)))
-    forms.pop(name.lower(), None)
-    return list(forms)
-
-
-def number_forms(name: str) -> list[str]:
-    """Return the plurals of a noun or noun phrase; [] for what is no noun in lemminflect's dictionary or its plural already."""
     words = name.lower().split()
-    head = _head_index(words)
-    plurals = _plurals(words[head])
-    return [" ".join([*words[:head], plural, *words[head + 1 :]]) for plural in plurals]
+    if kind == "action" and (words[0] in _PHRASAL_VERBS or words[-1].endswith("ing")):
+        return []
+    if kind == "attribute" and "ADJ" in parts_of_speech(words[-1]):
+        return []
+    return _replace_word(words, _head_index(words), _other_number(words[_head_index(words)]))
 
 
 def verb_forms(name: str) -> list[str]:
-    """Return base, -s, -ing and past forms of an action: of its first word ("play golf") or of its -ing ("ice skating")."""
+    """Return the other verb forms of an action: -s, -ing and past forms of its verb.
+
+    An activity named by its -ing form ("baking") has base and -s forms only, and these only where the base is no noun:
+    "baked" describes a result, and "surf", "shop" are things. A noun phrase ("penalty kick") has none.
+    """
     words = name.lower().split()
-    for index in dict.fromkeys([0, len(words) - 1] if not words[-1].endswith("ing") else [len(words) - 1]):
-        forms = _verb_forms(words[index])
-        if forms:
-            return [" ".join([*words[:index], form, *words[index + 1 :]]) for form in forms]
-    return []
+    if words[0] in _PHRASAL_VERBS and len(words) > 1:
+        return _replace_word(words, 0, _conjugate(words[0]))
+    if words[-1].endswith("ing") and words[-1] not in _lemmas(words[-1], "VERB"):
+        base, *inflected = _conjugate(words[-1]) or ("",)
+        usable = base and "NOUN" not in parts_of_speech(base)
+        return _replace_word(words, len(words) - 1, (base, inflected[0])) if usable else []
+    return _replace_word(words, 0, _conjugate(words[0])) if len(words) == 1 else []
 
 
 def guess_kind(name: str) -> Kind:
-    """Return "action" for a verb that is no noun, "attribute" for an adjective that is no noun, else "object"."""
+    """Return the kind of a word that no list holds: "action" for a verb and "attribute" for an adjective that are no noun."""
     words = name.lower().split()
-    parts = _parts_of_speech(words[0] if len(words) == 1 else words[-1])
-    if "NOUN" in parts or len(words) > 1 or not parts:
+    parts = parts_of_speech(words[-1])
+    if len(words) > 1 or not parts or "NOUN" in parts:
         return "object"
     return "action" if "VERB" in parts else "attribute"
 
 
-def _head_index(words: list[str]) -> int:
-    """Return the position of a phrase's head: the word before a preposition ("cup of tea"), else the last."""
-    for index, word in enumerate(words[1:], start=1):
-        if word in _PREPOSITIONS and index < len(words) - 1:
-            return index - 1
-    return len(words) - 1
-
-
 @functools.cache
-def _parts_of_speech(word: str) -> frozenset[str]:
+def parts_of_speech(word: str) -> frozenset[str]:
+    """Return lemminflect's parts of speech of a dictionary word (NOUN, VERB, ADJ, ADV); empty for an unknown word."""
     import lemminflect
 
     return frozenset(lemminflect.getAllLemmas(word)) if _WORD.match(word) else frozenset()
 
 
-@functools.cache
-def _plurals(word: str) -> tuple[str, ...]:
-    import lemminflect
-
-    if not _WORD.match(word) or _is_plural(word):
-        return ()
-    known = "NOUN" in _parts_of_speech(word)
-    plurals: tuple[str, ...] = lemminflect.getInflection(word, tag="NNS", inflect_oov=not known)
-    return tuple(plural for plural in plurals if plural != word)
+def _replace_word(words: list[str], index: int, forms: tuple[str, ...]) -> list[str]:
+    usable = [form for form in dict.fromkeys(forms) if form != words[index] and form not in MISLEADING]
+    return [" ".join([*words[:index], form, *words[index + 1 :]]) for form in usable]
 
 
-def _is_plural(word: str) -> bool:
-    """Return whether a dictionary noun has `word` as its plural only ("glasses" yes, "bus" no)."""
-    import lemminflect
-
-    lemmas: tuple[str, ...] = lemminflect.getAllLemmas(word).get("NOUN", ())
-    return bool(lemmas) and word not in lemmas
+def _head_index(words: list[str]) -> int:
+    """Return the position of a phrase's head: the word before a preposition ("cup of tea"), else the last."""
+    for index, word in enumerate(words[1:-1], start=1):
+        if word in _PREPOSITIONS and word != "and":
+            return index - 1
+    return len(words) - 1
 
 
 @functools.cache
-def _verb_forms(word: str) -> tuple[str, ...]:
+def _lemmas(word: str, part: str) -> tuple[str, ...]:
     import lemminflect
 
-    lemmas = lemminflect.getAllLemmas(word).get("VERB", ()) if _WORD.match(word) else ()
-    if not lemmas:
+    lemmas: tuple[str, ...] = lemminflect.getAllLemmas(word).get(part, ())
+    return lemmas
+
+
+@functools.cache
+def _other_number(word: str) -> tuple[str, ...]:
+    """Return the plurals of a singular noun, or the singular of a plural one; () for what is no noun."""
+    import lemminflect
+
+    parts = parts_of_speech(word)
+    if not _WORD.match(word) or (parts and "NOUN" not in parts):
         return ()
-    base = lemmas[0]
-    inflected = [form for tag in _VERB_TAGS for form in lemminflect.getInflection(base, tag=tag)]
-    return tuple(dict.fromkeys([base, *inflected]))
+    lemmas = _lemmas(word, "NOUN")
+    if lemmas and word not in lemmas:
+        return () if word in NO_SINGULAR else lemmas
+    plurals: tuple[str, ...] = lemminflect.getInflection(word, tag="NNS", inflect_oov=not parts)
+    return plurals
+
+
+@functools.cache
+def _conjugate(word: str) -> tuple[str, ...]:
+    """Return base, -s, -ing and past forms of a verb given in any of its forms; () for what is no verb."""
+    import lemminflect
+
+    lemmas = _lemmas(word, "VERB")
+    unknown = _WORD.match(word) is not None and not parts_of_speech(word)
+    if not lemmas and not unknown:
+        return ()
+    base = lemmas[0] if lemmas else word
+    forms = [form for tag in _VERB_TAGS for form in lemminflect.getInflection(base, tag=tag, inflect_oov=unknown)]
+    return tuple(dict.fromkeys([base, *forms]))

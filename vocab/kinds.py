@@ -13,7 +13,7 @@ from dataengine.vocab.wordnet import Synset
 _NOUN_KINDS: dict[str, Kind] = {
     "noun.Tops": "abstract", "noun.act": "action", "noun.animal": "animal", "noun.artifact": "object",
     "noun.attribute": "attribute", "noun.body": "object", "noun.cognition": "abstract",
-    "noun.communication": "abstract", "noun.event": "event", "noun.feeling": "abstract", "noun.food": "food",
+    "noun.communication": "object", "noun.event": "event", "noun.feeling": "abstract", "noun.food": "food",
     "noun.group": "abstract", "noun.location": "scene", "noun.motive": "abstract", "noun.object": "scene",
     "noun.person": "person", "noun.phenomenon": "scene", "noun.plant": "object", "noun.possession": "object",
     "noun.process": "action", "noun.quantity": "abstract", "noun.relation": "abstract", "noun.shape": "attribute",

@@ -82,7 +82,7 @@ def create_job(name: str, sources: str) -> typer.Typer:
         names = _stage_names(stages)
         plan_options = plan.to_options() if "plan" in names else None
         if dry_run:
-            _dry_run(plan_options, num_cpus)
+            _dry_run(plan_options)
         else:
             fetch_options = fetch.to_options()
             run_stages(
@@ -152,15 +152,17 @@ def _check_sources(plan_options: PlanOptions | None) -> None:
         create_sources(plan_options)
 
 
-def _dry_run(plan_options: PlanOptions | None, num_cpus: int | None) -> None:
+def _dry_run(plan_options: PlanOptions | None) -> None:
+    """Plan into a throw-away folder, in this process: a cluster's workers would not see the folder."""
     from dataengine.cli.summary import print_plan
     from dataengine.plan import plan
+    from dataengine.stage import run_in_process
 
     if plan_options is None:
         raise ConfigError("--dry-run shows the plan; leave --stages out, or have it name plan")
     _check_sources(plan_options)
-    with tempfile.TemporaryDirectory(prefix="dataengine-dry-run-") as folder, _runner(num_cpus) as runner:
-        print_plan(plan(folder, plan_options, runner))
+    with tempfile.TemporaryDirectory(prefix="dataengine-dry-run-") as folder:
+        print_plan(plan(folder, plan_options, run_in_process))
     _say("dry run: nothing was written")
 
 

@@ -139,23 +139,32 @@ class FetchFlags:
     image_size: Annotated[int, _flag("--image-size", "Pixels of the shorter side of a stored picture.")] = 384
     quality: Annotated[int, _flag("--quality", "JPEG quality of a stored picture.")] = 90
     timeout: Annotated[float, _flag("--timeout", "Seconds without an answer before a URL is given up.")] = 10.0
+    deadline: Annotated[float, _flag("--deadline", "Seconds that one URL may take in all.")] = 30.0
     threads: Annotated[int, _flag("--threads", "Downloads at a time in each task.")] = 32
-    user_agent: Annotated[
+    contact: Annotated[
         str | None,
-        _flag("--user-agent", "How the job names itself to servers; give a contact.", show_default=False),
+        _flag(
+            "--contact",
+            "Mail or web address that servers can turn to; it goes into the User-Agent.",
+            show_default=False,
+        ),
+    ] = None
+    user_agent: Annotated[
+        str | None, _flag("--user-agent", "The whole User-Agent, in place of ours.", show_default=False)
     ] = None
 
     def to_options(self) -> FetchOptions:
         """Return the fetch that the flags ask for. Raises ConfigError."""
         from dataengine.fetch import FetchOptions
 
-        named: dict[str, Any] = {} if self.user_agent is None else {"user_agent": self.user_agent}
         return FetchOptions(
             image_size=self.image_size,
             encode_quality=self.quality,
             timeout_s=self.timeout,
+            deadline_s=self.deadline,
             thread_count=self.threads,
-            **named,
+            contact=self.contact,
+            user_agent=self.user_agent,
         )
 
 

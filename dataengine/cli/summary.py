@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -25,18 +26,21 @@ def print_answers(answers: Mapping[str, Any], root: str) -> None:
 
 
 def print_plan(content: Mapping[str, Any]) -> None:
-    """Print plan.json as a table: official counts, read, kept, merged, dropped by reason."""
-    table = Table(title="expected and got", title_justify="left")
+    """Print plan.json: official counts beside what was read, kept and merged, then what was dropped, by reason."""
+    table = Table(title="expected and got", title_justify="left", box=SIMPLE_HEAD)
     table.add_column("source")
     for column in ("images expected", "read", "kept", "merged", "texts expected", "read", "kept"):
         table.add_column(column, justify="right")
-    table.add_column("dropped and rejected, by reason")
     for name, tally in content["sources"].items():
-        table.add_row(name, *_numbers(tally), _reasons(tally))
+        table.add_row(name, *_numbers(tally))
     Console().print(table)
+    for name, tally in content["sources"].items():
+        reasons = _reasons(tally)
+        if reasons:
+            _say(f"{name} without: {reasons}")
     unmatched = content["num_unmatched_rows"]
     side_rows = f"; {unmatched} rows of side files name no image" if unmatched else ""
-    _say(f"{content['num_images']} images in {content['num_shards']} shards to fetch{side_rows}")
+    _say(f"{content['num_images']:,} images in {content['num_shards']:,} shards to fetch{side_rows}")
 
 
 def _numbers(tally: Mapping[str, Any]) -> list[str]:

@@ -1,121 +1,32 @@
-"""The demo's pictures and what is said about them: photographs that come inside packages, and our own words.
-
-The tables beside this module hold the words: photographs.tsv (where each photograph lies), images.tsv (the pictures that
-are served: a photograph or a part of one), captions.tsv and regions.tsv (what is true of them), links.tsv (addresses
-that fail). Each row says what it must end as, so `DemoData` can say what a right run of the demo counts.
-"""
+"""The demo's data: real photographs, true captions in five sources' formats, and what a right run over them counts."""
 
 from __future__ import annotations
 
-import functools
-import importlib.util
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
-from io import BytesIO
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
 
-from dataengine.errors import MissingExtraError
-from dataengine.extras import require
+from dataengine.demo.formats import write_all
+from dataengine.demo.pictures import (
+    PLAN_OUTCOMES,
+    Picture,
+    photographs,
+    pictures,
+    read_captions,
+    read_links,
+    read_phrases,
+    read_pictures,
+)
 
-PLAN_OUTCOMES = ("karpathy_val", "karpathy_test", "no_text", "no_tag")
-"""What keeps a picture from being fetched; the other outcomes show only in its pixels."""
-OFFICIAL_JPEG = ("coco", "vg", "sbu")
-"""Sources whose pictures are all JPEG; the web's are served in the format that the photograph has."""
-JPEG_QUALITY = 92
-Box = tuple[int, int, int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Photograph:
-    """A photograph inside an installed package."""
-
-    name: str
-    distribution: str
-    module: str
-    file: str
-    credit: str
-
-    def path(self) -> Path:
-        """Return where it lies, without importing the package. Raises MissingExtraError without the [demo] install."""
-        spec = importlib.util.find_spec(self.module)
-        for folder in (spec.submodule_search_locations or ()) if spec else ():
-            path = Path(folder) / self.file
-            if path.is_file():
-                return path
-        raise MissingExtraError(self.distribution, "demo")
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A picture of one source: a photograph, or the part of one that `box` (x0, y0, x1, y1) cuts out."""
-
-    source: str
-    split: str
-    id: str
-    name: str
-    photograph: str
-    box: Box | None
-    twin: str
-    """The picture of an earlier source that this row shows again, or ""."""
-    outcome: str
-    """Why no training image comes of it, or ""."""
-
-    @property
-    def suffix(self) -> str:
-        """The file name's ending, after the format that is served."""
-        as_jpeg = self.source in OFFICIAL_JPEG or self.box is not None
-        return ".jpg" if as_jpeg else PurePosixPath(read_photographs()[self.photograph].file).suffix
-
-    @property
-    def address(self) -> str:
-        """The path under which the picture is served, in the source's own manner."""
-        if self.source == "coco":
-            folder = "train2014" if self.split == "train" else "val2014"
-            return f"/coco/{folder}/COCO_{folder}_{int(self.id):012d}.jpg"
-        if self.source == "vg":
-            return f"/vg/VG_100K/{self.id}.jpg"
-        return f"/{self.source}/{self.id or self.name}{self.suffix}"
-
-
-@dataclass(frozen=True, slots=True)
-class Caption:
-    """What is said of a picture, and the reason for which the plan must drop it, or ""."""
-
-    text: str
-    drop: str
-
-
-@dataclass(frozen=True, slots=True)
-class Phrase:
-    """What is said of a part of a picture: x, y, width, height in its pixels."""
-
-    box: Box
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLink:
-    """A row whose address fails; `behaviour` is the server's prefix that makes it fail."""
-
-    source: str
-    name: str
-    behaviour: str
-    caption: str
-
-    @property
-    def address(self) -> str:
-        """The path that is asked for."""
-        return f"/{self.behaviour}/{self.source}/{self.name}.jpg"
+__all__ = ["DemoData", "photographs", "pictures", "write_annotations"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoData:
     """Where the demo's annotation files lie and what a right run over them counts.
 
-    Counters are by reason; `failures` are by the server's behaviour, `merged` by (source, source it merges into).
+    Counters are by reason; `failures` are by the ledger's cause, `merged` by (source, source it merges into).
     """
 
     annotations_dir: Path
@@ -126,92 +37,10 @@ class DemoData:
     """Training images that come out of the bake."""
     num_by_source: Mapping[str, int]
     failures: Mapping[str, int]
-    unfit: Mapping[str, int]
-    """Pictures that answer and are too small or too long."""
     dropped_images: Mapping[str, int]
     dropped_texts: Mapping[str, int]
     rejected_rows: Mapping[str, int]
     merged: Mapping[tuple[str, str], int]
-
-
-def read_table(name: str) -> list[dict[str, str]]:
-    """Return the rows of `<name>.tsv` beside this module, by column."""
-    lines = resources.files(__package__).joinpath(f"{name}.tsv").read_text("utf-8").splitlines()
-    columns = lines[0].split("\t")
-    return [dict(zip(columns, line.split("\t"), strict=True)) for line in lines[1:]]
-
-
-@functools.cache
-def read_photographs() -> dict[str, Photograph]:
-    """Return every photograph of the demo by name, whether its package is there or not."""
-    rows = (Photograph(*row.values()) for row in read_table("photographs"))
-    return {photograph.name: photograph for photograph in rows}
-
-
-@functools.cache
-def read_pictures() -> tuple[Picture, ...]:
-    """Return the pictures of all sources in the order of their rows."""
-    return tuple(
-        Picture(
-            row["source"], row["split"], row["id"], row["image"], row["photograph"],
-            _box(row, "left", "top", "right", "bottom") if row["left"] else None, row["twin"], row["outcome"],
-        )
-        for row in read_table("images")
-    )  # fmt: skip
-
-
-@functools.cache
-def read_captions() -> dict[tuple[str, str], list[Caption]]:
-    """Return (source, picture name) -> its captions."""
-    captions: dict[tuple[str, str], list[Caption]] = {}
-    for row in read_table("captions"):
-        captions.setdefault((row["source"], row["image"]), []).append(Caption(row["caption"], row["drop"]))
-    return captions
-
-
-@functools.cache
-def read_phrases() -> dict[str, list[Phrase]]:
-    """Return name of a Visual Genome picture -> its region phrases."""
-    phrases: dict[str, list[Phrase]] = {}
-    for row in read_table("regions"):
-        box = _box(row, "left", "top", "width", "height")
-        phrases.setdefault(row["image"], []).append(Phrase(box, row["phrase"]))
-    return phrases
-
-
-@functools.cache
-def read_links() -> tuple[DeadLink, ...]:
-    """Return the rows whose addresses fail."""
-    return tuple(DeadLink(*row.values()) for row in read_table("links"))
-
-
-def photographs() -> dict[str, Path]:
-    """Return name -> file of every photograph. Raises MissingExtraError without the [demo] install."""
-    return {name: photograph.path() for name, photograph in read_photographs().items()}
-
-
-def pictures() -> dict[str, Path | bytes]:
-    """Return path -> file or bytes of all that the demo's server answers with.
-
-    A whole photograph is served as the file is; a part of one, and what COCO, Visual Genome and SBU would hold, as JPEG.
-    Raises MissingExtraError without the [demo] install.
-    """
-    return {picture.address: _content(picture) for picture in read_pictures() if not is_other_address(picture)}
-
-
-def is_other_address(picture: Picture) -> bool:
-    """Return whether the row has another picture's address, or one outside the demo, and needs none of its own."""
-    return bool(picture.twin) and picture.source != "vg"
-
-
-def picture_size(picture: Picture) -> tuple[int, int]:
-    """Return width and height in pixels."""
-    if picture.box is not None:
-        x0, y0, x1, y1 = picture.box
-        return x1 - x0, y1 - y0
-    with _open(picture) as image:
-        width, height = image.size
-    return width, height
 
 
 def write_annotations(directory: Path, base_url: str) -> DemoData:
@@ -219,16 +48,14 @@ def write_annotations(directory: Path, base_url: str) -> DemoData:
 
     Equal addresses give equal files. Raises MissingExtraError without the [demo] install.
     """
-    from dataengine.demo.formats import write_all
-
     rejected_rows = write_all(directory, base_url.rstrip("/"))
     return _expect(directory, base_url.rstrip("/"), rejected_rows)
 
 
 def _expect(directory: Path, base_url: str, rejected_rows: Mapping[str, int]) -> DemoData:
     own = [picture for picture in read_pictures() if not picture.twin]
-    outcomes = Counter(picture.outcome for picture in own)
     images = [picture for picture in own if not picture.outcome]
+    failed = [picture.outcome for picture in own if picture.outcome]
     links = read_links()
     return DemoData(
         annotations_dir=directory,
@@ -236,9 +63,8 @@ def _expect(directory: Path, base_url: str, rejected_rows: Mapping[str, int]) ->
         num_planned=sum(picture.outcome not in PLAN_OUTCOMES for picture in own) + len(links),
         num_images=len(images),
         num_by_source=Counter(picture.source for picture in images),
-        failures=Counter(link.behaviour for link in links),
-        unfit={name: number for name, number in outcomes.items() if name and name not in PLAN_OUTCOMES},
-        dropped_images={name: outcomes[name] for name in PLAN_OUTCOMES},
+        failures=Counter([link.cause for link in links] + [name for name in failed if name not in PLAN_OUTCOMES]),
+        dropped_images=Counter(name for name in failed if name in PLAN_OUTCOMES),
         dropped_texts=_dropped_texts(),
         rejected_rows=rejected_rows,
         merged=Counter(_merge(picture) for picture in read_pictures() if picture.twin),
@@ -253,28 +79,10 @@ def _dropped_texts() -> Counter[str]:
         for caption in captions:
             reason = f"image:{outcomes[key]}" if outcomes[key] in PLAN_OUTCOMES else caption.drop
             counts.update([reason] if reason else [])
+    for phrases in read_phrases().values():
+        counts["repeated_in_image"] += len(phrases) - len({phrase.text for phrase in phrases})
     return counts
 
 
 def _merge(picture: Picture) -> tuple[str, str]:
     return picture.source, next(other.source for other in read_pictures() if other.name == picture.twin)
-
-
-def _content(picture: Picture) -> Path | bytes:
-    path = read_photographs()[picture.photograph].path()
-    if picture.box is None and picture.suffix == path.suffix:
-        return path
-    with _open(picture) as image:
-        part = image if picture.box is None else image.crop(picture.box)
-        buffer = BytesIO()
-        part.save(buffer, "JPEG", quality=JPEG_QUALITY)
-    return buffer.getvalue()
-
-
-def _open(picture: Picture) -> Any:
-    return require("PIL.Image", "build").open(read_photographs()[picture.photograph].path())
-
-
-def _box(row: Mapping[str, str], *names: str) -> Box:
-    left, top, third, fourth = (int(row[name]) for name in names)
-    return left, top, third, fourth

@@ -38,6 +38,7 @@ class ShardTally:
     samples_by_dataset: Counter[str] = field(default_factory=Counter)
     texts_by_kind: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
+    num_regions: int = 0
 
 
 def tally_shards(root: str) -> ShardTally:
@@ -86,5 +87,6 @@ def _add_record(tally: ShardTally, name: str, record: Mapping[str, Any]) -> None
             samples_by_dataset=rank(section(record, "samples_by_dataset")),
         )
     )
+    tally.num_regions += record.get("num_regions") or 0
     for column in ("tag_counts", "tags_per_image", "samples_by_dataset", "texts_by_kind", "dropped"):
         getattr(tally, column).update(section(record, column))

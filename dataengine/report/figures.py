@@ -20,8 +20,8 @@ from dataengine.report.tags import TagSummary
 _INK, _MUTED, _RULE, _ACCENT, _WARM = "#010203", "#040506", "#070809", "#0a0b0c", "#0d0e0f"
 _VARIABLES = {_INK: "--ink", _MUTED: "--muted", _RULE: "--rule", _ACCENT: "--accent", _WARM: "--warm"}
 _WIDTH, _HEIGHT = 6.4, 3.6
-"""Inches at 72 dots: 461 x 259 pixels, so that 11-pixel type is legible where the page is 360 pixels wide."""
-_TYPE = 11.0
+"""Inches at 72 dots: 461 x 259 pixels, so that 12-pixel type is legible where the page is 360 pixels wide."""
+_TYPE = 12.0
 _SIDES = (64, 128, 256, 512, 1024, 2048, 4096, 8192)
 """Ticks of the axis of image sides, in pixels."""
 _UNUSED = re.compile(r"\s*<metadata>.*?</metadata>|\s*<defs>\s*<style.*?</style>\s*</defs>", re.DOTALL)
@@ -41,7 +41,7 @@ def draw_tag_curve(tags: TagSummary) -> str:
     if tags.num_never_seen:
         axes.axvspan(len(counts) + 0.5, last, color=_WARM, alpha=0.14, linewidth=0)
         axes.axvline(len(counts) + 0.5, color=_WARM, linewidth=1)
-        _write(axes, 0.985, 0.95, f"{tags.num_never_seen:,} never seen", _WARM, "right")
+        axes.set_title(f"{tags.num_never_seen:,} never seen", fontsize=_TYPE, color=_WARM, loc="right")
     axes.set_xlim(1, last)
     axes.set_ylim(0.8, max(counts, default=1) * 1.6)
     _log_ticks(axes)
@@ -120,11 +120,6 @@ def _new_axes(height: float = _HEIGHT) -> Axes:
 def _name_axes(axes: Axes, horizontal: str, vertical: str) -> None:
     axes.set_xlabel(horizontal, fontsize=_TYPE, color=_MUTED, loc="right")
     axes.set_title(vertical, fontsize=_TYPE, color=_MUTED, loc="left", x=0.0)
-
-
-def _write(axes: Axes, x: float, y: float, text: str, colour: str, side: str) -> None:
-    """Put `text` at a place given in shares of the axes."""
-    axes.text(x, y, text, transform=axes.transAxes, ha=side, va="top", color=colour, fontsize=_TYPE, parse_math=False)
 
 
 def _log_ticks(axes: Axes) -> None:

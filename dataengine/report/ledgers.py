@@ -18,6 +18,8 @@ from dataengine.errors import ShardError
 
 SUCCESS = "success"
 """img2dataset's word in column `status` for a picture that was fetched, decoded and stored."""
+STATS_SUFFIX = "_stats.json"
+"""img2dataset's mark of a finished shard, written last."""
 Hashes: TypeAlias = npt.NDArray[np.int64]
 
 _COLUMNS = ("uid", "dataset", "status", "cause", "width", "height", "original_width", "original_height")
@@ -55,8 +57,11 @@ def tally_ledgers(root: str) -> LedgerTally:
 
 
 def ledger_names(root: str) -> list[str]:
-    """Return the file names of the ledgers in the order in which their shards were numbered."""
-    return sorted(io.list_files(io.join(root, "images"), ".parquet"), key=lambda name: (len(name), name))
+    """Return the file names of the committed image shards' ledgers, in the order in which the shards were numbered."""
+    names = io.list_files(io.join(root, "images"))
+    committed = {name.removesuffix(STATS_SUFFIX) for name in names if name.endswith(STATS_SUFFIX)}
+    ledgers = (name for name in names if name.endswith(".parquet") and name.removesuffix(".parquet") in committed)
+    return sorted(ledgers, key=lambda name: (len(name), name))
 
 
 def _find_retried(root: str, names: list[str]) -> dict[int, int]:
@@ -126,13 +131,13 @@ def _read_batches(root: str, name: str, columns: tuple[str, ...]) -> Iterator[pa
 
 
 def _complete(batch: pa.Table, columns: tuple[str, ...]) -> pa.Table:
-    for column in columns:
-        if column not in batch.column_names:
-            batch = batch.append_column(column, _stand_in(batch, column))
-    return batch
+    return pa.table({column: _typed_column(batch, column) for column in columns})
 
 
-def _stand_in(batch: pa.Table, column: str) -> pa.Array:
+def _typed_column(batch: pa.Table, column: str) -> Any:
+    kind = pa.int32() if column.endswith(("width", "height")) else pa.string()
+    if column in batch.column_names:
+        return batch[column].cast(kind)
     if column == "dataset":
-        return pa.array([uid.rpartition("-")[0] for uid in batch["uid"].to_pylist()], pa.string())
-    return pa.nulls(batch.num_rows, pa.int32() if column.endswith(("width", "height")) else pa.string())
+        return pa.array([uid.rpartition("-")[0] for uid in batch["uid"].to_pylist()], kind)
+    return pa.nulls(batch.num_rows, kind)

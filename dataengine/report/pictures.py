@@ -25,8 +25,8 @@ from dataengine.vocab import Vocabulary
 logger = logging.getLogger(__name__)
 
 NUM_PICTURES = 48
-THUMBNAIL_SIDE = 240
-"""Pixels of a thumbnail's longer side."""
+THUMBNAIL_SIZE = (240, 300)
+"""Pixels that a thumbnail is wide and high at most."""
 JPEG_QUALITY = 82
 _SHARDS_A_DATASET = 3
 _MAX_TEXTS = 5
@@ -47,7 +47,7 @@ class ShownText:
 
 @dataclass(frozen=True, slots=True)
 class ShownTag:
-    """A tag of a picture and who claims it: 1-based numbers of texts, and the others in words."""
+    """A tag of a picture and who claims it: 1-based numbers of texts, and the names of the others."""
 
     name: str
     state: int
@@ -73,6 +73,8 @@ class Picture:
     """The thumbnail as a `data:` address."""
     thumbnail_size: tuple[int, int]
     texts: tuple[ShownText, ...]
+    kind: str | None
+    """What all texts are, None where they differ."""
     num_texts: int
     tags: tuple[ShownTag, ...]
     num_tags: int
@@ -102,7 +104,7 @@ def choose_pictures(
             pictures.extend(_read_pictures(io.join(root, "shards", f"{name}.tar"), Counter(quota), vocab, problems))
         except DataEngineError as error:
             logger.warning("no pictures of shard %s: %s", name, error)
-            problems.append(f"shard {name}: {str(error).replace(f'{root.rstrip('/')}/', '')}")
+            problems.append(f"shard {name} can't be read; `dataengine verify` says why")
     return Gallery(tuple(_interleave(pictures)), tuple(problems))
 
 
@@ -192,6 +194,7 @@ def _show_sample(key: str, members: Sequence[Member], vocab: Vocabulary | None) 
         data_url=data_url,
         thumbnail_size=thumbnail_size,
         texts=tuple(sorted(texts, key=lambda text: text.drop is not None)[:_MAX_TEXTS]),
+        kind=texts[0].kind if len({text.kind for text in texts}) == 1 else None,
         num_texts=len(texts),
         tags=tuple(sorted(tags, key=lambda tag: (tag.drop is not None, tag.state < 0))[:_MAX_TAGS]),
         num_tags=len(tags),
@@ -199,7 +202,7 @@ def _show_sample(key: str, members: Sequence[Member], vocab: Vocabulary | None) 
 
 
 def _make_thumbnail(image: Image.Image) -> tuple[str, tuple[int, int]]:
-    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
+    image.thumbnail(THUMBNAIL_SIZE, Image.Resampling.LANCZOS)
     sink = bytesio.BytesIO()
     image.save(sink, "JPEG", quality=JPEG_QUALITY, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(sink.getvalue()).decode(), image.size
@@ -214,7 +217,7 @@ def _show_text(index: int, text: Mapping[str, Any]) -> ShownText:
 def _show_tag(tag: Mapping[str, Any], vocab: Vocabulary | None) -> ShownTag:
     claimants = [claimant.partition(":") for claimant in tag.get("by") or ()]
     cited = [int(name) + 1 for how, _, name in claimants if how == "parse" and name.isdecimal()]
-    others = [f"{how} {name}".strip() for how, _, name in claimants if how != "parse" or not name.isdecimal()]
+    others = [name or how for how, _, name in claimants if how != "parse" or not name.isdecimal()]
     return ShownTag(
         name=tag_name(vocab, tag["id"]),
         state=tag.get("state", 1),

@@ -6,7 +6,8 @@ A stage that has not run leaves its part None; a broken file is a ShardError tha
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -22,7 +23,7 @@ from dataengine.report.documents import (
     section,
     tally_shards,
 )
-from dataengine.report.ledgers import LedgerTally, tally_ledgers
+from dataengine.report.ledgers import STATS_SUFFIX, LedgerTally, tally_ledgers
 from dataengine.report.tags import TagSummary, summarise_tags
 from dataengine.vocab import Vocabulary
 
@@ -54,7 +55,7 @@ class SourceSummary:
 
 @dataclass(frozen=True, slots=True)
 class FilterSummary:
-    """One filter: whether it is on, its other settings, and what it dropped, where reasons carry its name."""
+    """One filter: whether it is on, its other settings, and what it dropped."""
 
     name: str
     on: bool
@@ -73,6 +74,10 @@ class PlanSummary:
     filters: tuple[FilterSummary, ...]
     person_policy: str
     parser: str
+    tag_claims: Counts
+    """Tags that the texts of kept images gave: `kept`, or the reason of the policy that took them away."""
+    num_unmatched_rows: int
+    """Rows that belong to an image which no file describes."""
     options: Settings
 
 
@@ -112,8 +117,10 @@ class BakeSummary:
     samples_by_dataset: Counts
     texts_by_kind: Counts
     dropped: Counts
+    """Images without a sample; those that were not fetched are one number, their causes are the fetch's matter."""
     tags_per_image: tuple[tuple[int, int], ...]
     """(tags, images that have so many), ascending."""
+    num_regions: int
     tags: TagSummary
 
 
@@ -160,7 +167,9 @@ def _summarise_plan(plan: Mapping[str, Any], fetch: FetchSummary | None, bake: B
         filters=tuple(_summarise_filter(name, entry, sources) for name, entry in section(plan, "filters").items()),
         person_policy=str(plan.get("person_policy") or ""),
         parser=str(plan.get("parser") or ""),
-        options=_list_settings(section(plan, "options")),
+        tag_claims=rank(section(plan, "tags")),
+        num_unmatched_rows=plan.get("num_unmatched_rows") or 0,
+        options=tuple(sorted(_list_settings(_flatten(section(plan, "options"))))),
     )
 
 
@@ -187,16 +196,34 @@ def _summarise_source(
     )
 
 
-def _summarise_filter(name: str, entry: Any, sources: Iterable[SourceSummary]) -> FilterSummary:
+def _summarise_filter(name: str, entry: Any, sources: tuple[SourceSummary, ...]) -> FilterSummary:
     state = entry if isinstance(entry, Mapping) else {"on": bool(entry)}
-    sources = tuple(sources)
     return FilterSummary(
         name=name,
         on=bool(state.get("on")),
         settings=_list_settings({key: value for key, value in state.items() if key != "on"}),
-        texts_dropped=sum(dict(source.dropped_texts).get(name, 0) for source in sources),
-        images_dropped=sum(dict(source.dropped_images).get(name, 0) for source in sources),
+        texts_dropped=sum(n for source in sources for reason, n in source.dropped_texts if owns(name, reason)),
+        images_dropped=sum(n for source in sources for reason, n in source.dropped_images if owns(name, reason)),
     )
+
+
+def owns(filter_name: str, reason: str) -> bool:
+    """Return whether the filter of that name writes `reason`."""
+    return any(
+        reason == own or (own.endswith("_") and reason.startswith(own))
+        for own in _FILTER_REASONS.get(filter_name, (filter_name,))
+    )
+
+
+_FILTER_REASONS = {
+    "aspect": ("extreme_aspect",),
+    "empty": ("empty_text",),
+    "language": ("language_",),
+    "letters": ("few_letters",),
+    "side": ("small_side",),
+    "words": ("too_few_words", "too_many_words"),
+}
+"""Filter -> its reasons, or how they begin, where they are not its own name."""
 
 
 # ------------------------------------------------------------------------------------------------------------ fetch
@@ -219,7 +246,7 @@ def _summarise_fetch(root: str, tally: LedgerTally) -> FetchSummary | None:
 
 def _sum_durations(root: str) -> float:
     directory = io.join(root, "images")
-    stats = (read_json(io.join(directory, name)) for name in io.list_files(directory, "_stats.json"))
+    stats = (read_json(io.join(directory, name)) for name in io.list_files(directory, STATS_SUFFIX))
     return float(sum(entry.get("duration") or 0.0 for entry in stats if entry))
 
 
@@ -237,10 +264,19 @@ def _summarise_bake(tally: ShardTally, finished: bool, vocab: Vocabulary | None)
         num_bytes=sum(shard.num_bytes for shard in tally.shards),
         samples_by_dataset=rank(tally.samples_by_dataset),
         texts_by_kind=rank(tally.texts_by_kind),
-        dropped=rank(tally.dropped),
+        dropped=rank(_join_causes(tally.dropped)),
+        num_regions=tally.num_regions,
         tags_per_image=tuple(sorted((int(tags), images) for tags, images in tally.tags_per_image.items() if images)),
         tags=summarise_tags({int(tag_id): images for tag_id, images in tally.tag_counts.items()}, vocab),
     )
+
+
+def _join_causes(dropped: Mapping[str, int]) -> Counter[str]:
+    """Return `dropped` with every `not_fetched:CAUSE` under `not_fetched`."""
+    joined: Counter[str] = Counter()
+    for reason, images in dropped.items():
+        joined[reason.partition(":")[0]] += images
+    return joined
 
 
 # ------------------------------------------------------------------------------------------------------- provenance
@@ -250,18 +286,35 @@ def _list_provenance(plan: Mapping[str, Any], manifest: Mapping[str, Any]) -> Se
     """Return what pins the content: vocabulary, synonym map, parser and the versions of the programs."""
     vocabulary = manifest.get("vocab") or manifest.get("vocabulary") or plan.get("vocabulary") or {}
     known = {
+        "shard schema": manifest.get("schema"),
         "vocabulary": vocabulary.get("name"),
         "vocabulary sha256": vocabulary.get("sha256"),
         "synonym map sha256": manifest.get("parser_sha256") or plan.get("parser_sha256"),
         "parser": plan.get("parser"),
-        "shard schema": manifest.get("schema"),
         "images a shard": plan.get("shard_size"),
-        **section(manifest, "versions"),
+        "planned by dataengine": plan.get("version"),
+        **{name: version for name, version in sorted(section(manifest, "versions").items()) if version},
     }
     return _list_settings({name: value for name, value in known.items() if value is not None})
 
 
+def _flatten(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `options` with those of the sources beside them, without what the page shows elsewhere."""
+    inner = section(options, "source_options")
+    shown_elsewhere = ("filters", "parser", "person_policy", "source_options")
+    return {name: value for name, value in {**options, **inner}.items() if name not in shown_elsewhere}
+
+
 def _list_settings(settings: Mapping[str, Any]) -> Settings:
-    """Return names with values as a person reads them; what is not a string is shown as JSON."""
-    shown = ((name, value if isinstance(value, str) else json.dumps(value)) for name, value in settings.items())
-    return tuple(sorted(shown))
+    """Return names with values as a person reads them, in the order given."""
+    return tuple((name, _read_aloud(value)) for name, value in settings.items())
+
+
+def _read_aloud(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None or value == [] or value == {}:
+        return "none"
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return ", ".join(value)
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)

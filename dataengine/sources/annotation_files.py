@@ -7,6 +7,7 @@ import gzip
 import zlib
 from collections.abc import Iterator, Sequence
 from io import BufferedReader
+from itertools import product
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,13 +30,14 @@ class AnnotationFolder:
 
     def find(self, *names: str) -> str | None:
         """Return the path of the first of `names` that is there, plain or with `.gz`; None where none is."""
-        for name in names:
-            for subfolder in self._subfolders:
-                for suffix in ("", ".gz"):
-                    path = join(self.root, *filter(None, (subfolder, name + suffix)))
-                    if exists(path) and (is_remote(path) or Path(path).is_file()):
-                        return path
-        return None
+        return next(self.find_all(*names), None)
+
+    def find_all(self, *names: str) -> Iterator[str]:
+        """Yield every path of `names` that is there, in the order of `names`, then of the sub-folders."""
+        for name, subfolder, suffix in product(names, self._subfolders, ("", ".gz")):
+            path = join(self.root, *filter(None, (subfolder, name + suffix)))
+            if exists(path) and (is_remote(path) or Path(path).is_file()):
+                yield path
 
     def missing(self, what: str, files: Sequence[OfficialFile]) -> AnnotationsError:
         """Return the error that names each file, where it should lie and where to get it."""

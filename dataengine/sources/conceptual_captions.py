@@ -109,8 +109,7 @@ class Cc12mSource:
         """Find the files, told apart by what is in them: the hashes are published under the name of the pairs."""
         refuse_images(options, self.name)
         folder = AnnotationFolder(options, self.name, ("hashes", "cc12m/hashes"))
-        found = [folder.find(name) for name in (CC12M_PAIRS, "cc12m.tsv.gz", CC12M_HASHES, "hashes/cc12m.tsv")]
-        paths = [path for path in dict.fromkeys(found) if path]
+        paths = list(dict.fromkeys(folder.find_all(CC12M_PAIRS, CC12M_HASHES)))
         hashes = [path for path in paths if _holds_hashes(path)]
         pairs = [path for path in paths if path not in hashes]
         if not pairs:

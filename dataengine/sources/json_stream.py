@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from dataengine.errors import AnnotationsError
 from dataengine.extras import require
-from dataengine.sources.annotation_files import CountingReader, open_annotations
+from dataengine.records import CaptionRecord, RejectedRow
+from dataengine.sources.annotation_files import CountingReader, file_name, open_annotations
+from dataengine.sources.rows import BadRow, mapping
 
 
 def stream_items(path: str, prefix: str) -> Iterator[Any]:
@@ -31,6 +33,20 @@ def stream_items(path: str, prefix: str) -> Iterator[Any]:
             ) from error
     if not found and not _has_list(path, prefix):
         raise AnnotationsError(f"{path} holds no list {_describe(prefix)}; it is not the file that its name says")
+
+
+def read_rows(
+    path: str, prefix: str, read: Callable[[Mapping[str, Any]], Iterable[CaptionRecord | BadRow]]
+) -> Iterator[CaptionRecord | RejectedRow]:
+    """Yield what `read` makes of each object at `prefix`; a BadRow that it yields or raises becomes a RejectedRow."""
+    name = file_name(path)
+    for index, item in enumerate(stream_items(path, prefix)):
+        where = f"{name}#{prefix.removesuffix('item')}{index}"
+        try:
+            for result in read(mapping(item)):
+                yield result.at(where) if isinstance(result, BadRow) else result
+        except BadRow as problem:
+            yield problem.at(where)
 
 
 def _has_list(path: str, prefix: str) -> bool:

@@ -85,6 +85,25 @@ def make_text(original: str, *, kind: TextKind, by: str, source: str, region: in
     return Text(original=original, kind=kind, by=by, source=source, region=region)
 
 
+def read_texts(values: object, name: str, *, kind: TextKind, by: str, source: str) -> tuple[list[Text], list[BadRow]]:
+    """Return the texts in `values`, a string or a list of them, and what is wrong with the others.
+
+    Raises:
+        BadRow: `missing_field:<name>` where `values` is neither.
+    """
+    entries = values if isinstance(values, list) else [values]
+    if not entries or not (isinstance(values, (str, list))):
+        raise BadRow(f"missing_field:{name}", values)
+    texts: list[Text] = []
+    problems: list[BadRow] = []
+    for entry in entries:
+        try:
+            texts.append(make_text(text_field({name: entry}, name), kind=kind, by=by, source=source))
+        except BadRow as problem:
+            problems.append(problem)
+    return texts, problems
+
+
 def checked_hash(value: object, digits: int) -> str | None:
     """Return a sha256 (64 digits) or md5 (32) in lower case, None where the cell is empty. Raises BadRow `bad_hash`."""
     text = "" if value is None else str(value).strip().strip('"')

@@ -101,8 +101,7 @@ def _list_rows(path: str) -> Iterator[tuple[str, Any, Any]]:
 
 def _in_parallel(urls: Iterator[Any], captions: Iterator[Any], path: str) -> Iterator[tuple[Any, Any]]:
     end = object()
-    number = 0
-    for url, caption in zip_longest(urls, captions, fillvalue=end):
+    for number, (url, caption) in enumerate(zip_longest(urls, captions, fillvalue=end)):
         if url is end or caption is end:
             longer, rest = ("captions", captions) if url is end else ("addresses", urls)
             surplus = 1 + sum(1 for _ in rest)
@@ -110,7 +109,6 @@ def _in_parallel(urls: Iterator[Any], captions: Iterator[Any], path: str) -> Ite
                 f"{path}: {surplus} more {longer} than the other list's {number}; they are no longer parallel, so "
                 "captions may stand beside other photographs: download it again"
             )
-        number += 1
         yield url, caption
 
 

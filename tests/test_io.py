@@ -1,0 +1,99 @@
+"""Storage, on a local disk and on an S3 server of the test's own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dataengine import io
+from dataengine.errors import StorageError
+
+
+@pytest.fixture(scope="module")
+def s3_root() -> Iterator[str]:
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        for name, value in (("ACCESS_KEY_ID", "x"), ("SECRET_ACCESS_KEY", "x"), ("DEFAULT_REGION", "us-east-1")):
+            patch.setenv(f"AWS_{name}", value)
+        io._s3.cache_clear()
+        io._s3().create_bucket(Bucket="bucket")
+        yield "s3://bucket/some/root"
+    io._s3.cache_clear()
+    server.stop()
+
+
+@pytest.fixture(params=["local", "s3"])
+def root(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return str(tmp_path / "root") if request.param == "local" else str(request.getfixturevalue("s3_root"))
+
+
+def test_what_is_committed_is_read_and_listed(root: str) -> None:
+    url = io.join(root, "shards", "00001.tar")
+    assert not io.exists(url)
+    io.commit_bytes(b"abc", url)
+    io.commit_bytes(b"", io.join(root, "shards", "manifest.json"))
+    assert io.exists(url)
+    assert io.read_bytes(url) == b"abc"
+    assert io.list_files(io.join(root, "shards"), ".tar") == ["00001.tar"]
+    with io.local_copy(url) as path:
+        assert path.read_bytes() == b"abc"
+    io.remove(url)
+    io.remove(url)
+    assert not io.exists(url)
+
+
+def test_a_staged_file_is_moved(root: str) -> None:
+    with io.staging_dir(root) as staging:
+        (staging / "x.tar").write_bytes(b"tar")
+        io.commit_file(staging / "x.tar", io.join(root, "images", "x.tar"))
+    assert io.read_bytes(io.join(root, "images", "x.tar")) == b"tar"
+    assert not staging.exists()
+
+
+def test_only_the_first_exclusive_writer_wins(root: str) -> None:
+    url = io.join(root, "lock")
+    assert io.create_exclusive(b"1", url)
+    assert not io.create_exclusive(b"2", url)
+    assert io.read_bytes(url) == b"1"
+    io.remove(url)
+
+
+def test_a_missing_file_is_named(root: str) -> None:
+    url = io.join(root, "nothing.json")
+    with pytest.raises(StorageError, match=r"cannot read .*nothing\.json: "):
+        io.read_bytes(url)
+
+
+def test_more_than_a_page_of_objects_is_listed(s3_root: str) -> None:
+    for number in range(1003):
+        io.commit_bytes(b"", io.join(s3_root, "many", f"{number:05d}.json"))
+    assert len(io.list_files(io.join(s3_root, "many"))) == 1003
+
+
+def test_a_path_through_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(StorageError, match="cannot write"):
+        io.commit_bytes(b"x", str(tmp_path / "file" / "x"))
+    with pytest.raises(StorageError, match="cannot write"), io.staging_dir(str(tmp_path / "file" / "root")):
+        raise AssertionError("a folder below a file was made")
+
+
+def test_an_interrupted_write_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), io.staging_dir(str(tmp_path)) as staging:
+        (staging / "half").write_text("x")
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_leftovers_of_a_killed_process_are_removed(tmp_path: Path) -> None:
+    (tmp_path / ".tmp-abc").mkdir()
+    (tmp_path / ".tmp-abc" / "00000.tar").write_text("half")
+    (tmp_path / ".tmp-1-plan.json").write_text("half")
+    (tmp_path / "plan.json").write_text("{}")
+    io.remove_staging(str(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["plan.json"]

@@ -1,0 +1,145 @@
+"""The runner on an embedded Ray: order, retries, failures by name, the torch guard, and a clean end on SIGTERM."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dataengine.errors import ConfigError, ShardFailedError
+from dataengine.runner import RayRunner
+from dataengine.stage import Stage
+
+pytestmark = pytest.mark.ray
+
+
+class RecordingProgress:
+    """Keeps what the runner tells."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[Any, ...]] = []
+
+    def start(self, stage: str, num_units: int) -> None:
+        self.events.append(("start", stage, num_units))
+
+    def advance(self, stage: str, unit: int, result: Any) -> None:
+        self.events.append(("advance", unit))
+
+    def retry(self, stage: str, unit: int, attempt: int, error: str) -> None:
+        self.events.append(("retry", unit, attempt, error))
+
+    def finish(self, stage: str) -> None:
+        self.events.append(("finish", stage))
+
+
+@pytest.fixture(scope="module")
+def progress() -> RecordingProgress:
+    return RecordingProgress()
+
+
+@pytest.fixture(scope="module")
+def runner(progress: RecordingProgress) -> Iterator[RayRunner]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("RAY_ADDRESS", raising=False)
+        with RayRunner(progress, num_cpus=2) as runner:
+            yield runner
+
+
+@pytest.fixture(autouse=True)
+def forget(progress: RecordingProgress) -> None:
+    progress.events.clear()
+
+
+def make_stage(function: str, root: Path, *, keep_torch_out: bool = True) -> Stage:
+    return Stage("test", f"tests.stage_functions:{function}", str(root), None, keep_torch_out)
+
+
+def test_every_unit_is_run_and_told(runner: RayRunner, progress: RecordingProgress, tmp_path: Path) -> None:
+    results = runner(make_stage("double", tmp_path), [3, 1, 20])
+    assert {unit: result.successes for unit, result in results.items()} == {3: 6, 1: 2, 20: 40}
+    assert progress.events[0] == ("start", "test", 3)
+    assert sorted(progress.events[1:-1]) == [("advance", 1), ("advance", 3), ("advance", 20)]
+    assert progress.events[-1] == ("finish", "test")
+
+
+def test_no_units_start_nothing(runner: RayRunner, progress: RecordingProgress, tmp_path: Path) -> None:
+    assert runner(make_stage("double", tmp_path), []) == {}
+    assert progress.events == []
+
+
+def test_a_unit_that_fails_is_run_thrice_and_named_at_the_end(runner: RayRunner, tmp_path: Path) -> None:
+    with pytest.raises(ShardFailedError, match=r"2 shard\(s\) after 3 runs each: shard 0000[13]: shard [13] is odd"):
+        runner(make_stage("fail_odd", tmp_path), [0, 1, 2, 3])
+    runs = {path.name: len(path.read_text()) for path in tmp_path.glob("runs-*")}
+    assert runs == {"runs-0": 1, "runs-1": 3, "runs-2": 1, "runs-3": 3}
+
+
+@pytest.mark.parametrize("function", ["fail_once", "die_once"])
+def test_a_passing_fault_is_survived(runner: RayRunner, tmp_path: Path, function: str) -> None:
+    assert runner(make_stage(function, tmp_path), [1, 2]) == {1: 1, 2: 2}
+
+
+def test_a_retry_says_why(runner: RayRunner, progress: RecordingProgress, tmp_path: Path) -> None:
+    runner(make_stage("fail_once", tmp_path), [5])
+    assert ("retry", 5, 1, "OSError: the disk blinked") in progress.events
+
+
+def test_guarded_stages_have_workers_of_their_own(runner: RayRunner, tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="needs torch installed to keep it out")
+    guarded = runner(make_stage("try_torch", tmp_path), range(4)).values()
+    open_ = runner(make_stage("try_torch", tmp_path, keep_torch_out=False), range(2)).values()
+    assert not any(loaded for loaded, _ in guarded)
+    assert all(loaded for loaded, _ in open_)
+    assert {pid for _, pid in guarded}.isdisjoint({pid for _, pid in open_})
+
+
+def test_a_root_that_all_nodes_see_passes(runner: RayRunner, tmp_path: Path) -> None:
+    runner.check_root(str(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_root_that_a_node_misses_is_refused(
+    runner: RayRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dataengine.runner._sees", lambda path: False)
+    with pytest.raises(ConfigError, match=r"is not seen by 1 of the cluster's nodes .* s3://"):
+        runner.check_root(str(tmp_path))
+
+
+SIGTERM_SCRIPT = """
+import sys
+from dataengine.cli.app import run
+from dataengine.cli.progress import TerminalProgress
+from dataengine.runner import RayRunner
+from dataengine.stage import Stage
+
+def main():
+    with RayRunner(TerminalProgress(), num_cpus=2) as runner:
+        runner(Stage("test", "tests.stage_functions:dawdle", sys.argv[1], None), [0, 1])
+
+run(main)
+"""
+
+
+@pytest.mark.slow
+def test_sigterm_leaves_nothing_half_written(tmp_path: Path, repository: Path) -> None:
+    script, root = tmp_path / "job.py", tmp_path / "root"
+    script.write_text(SIGTERM_SCRIPT)
+    root.mkdir()
+    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    environment["PYTHONPATH"] = str(repository)
+    process = subprocess.Popen([sys.executable, str(script), str(root)], env=environment, cwd=repository)
+    deadline = time.monotonic() + 60
+    while len(list(root.glob("started-*"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert len(list(root.glob(".tmp-*"))) == 2
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=30) == 128 + signal.SIGTERM
+    assert sorted(path.name for path in root.iterdir()) == ["started-0", "started-1"]

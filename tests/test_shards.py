@@ -1,0 +1,392 @@
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import pickle
+import subprocess
+import sys
+import tarfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import dataengine
+from dataengine import shards
+from dataengine.addresses import expand_braces, list_shards
+from dataengine.errors import ConfigError, ShardError
+from dataengine.shards import StoredSample, iter_members, open_shards, read_samples, write_shard
+from tests.small_root import add_member, draw, jpeg
+
+PICTURE = jpeg(draw(0))
+
+
+def stored(key: str, **fields: Any) -> StoredSample:
+    return StoredSample(**{"key": key, "image": PICTURE, "json": {"key": key}, **fields})
+
+
+def write_tar(path: Path, members: dict[str, bytes]) -> str:
+    with tarfile.open(path, "w") as tar:
+        for name, data in members.items():
+            add_member(tar, name, data)
+    return str(path)
+
+
+def npy(array: np.ndarray[Any, Any], allow_pickle: bool = False) -> bytes:
+    sink = io.BytesIO()
+    np.save(sink, array, allow_pickle=allow_pickle)
+    return sink.getvalue()
+
+
+# ------------------------------------------------------------------------------------------------------------ writing
+
+
+def test_equal_samples_give_equal_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arrays = {"loc": np.ones((2, 3), np.float16), "clip": np.arange(4, dtype=np.float16)}
+    first = write_shard([stored("a", json={"x": 1, "b": "é"}, arrays=arrays), stored("b")], tmp_path / "1.tar")
+    monkeypatch.setattr("time.time", lambda: 2e9)
+    os.umask(os.umask(0o077))
+    turned = dict(reversed(arrays.items()))
+    second = write_shard([stored("a", json={"b": "é", "x": 1}, arrays=turned), stored("b")], tmp_path / "2.tar")
+    assert first == second
+    assert (tmp_path / "1.tar").read_bytes() == (tmp_path / "2.tar").read_bytes()
+
+
+def test_headers_hold_nothing_of_this_machine(tmp_path: Path) -> None:
+    write_shard([stored("a", arrays={"clip": np.zeros(2)}), stored("b", suffix="jpeg")], tmp_path / "1.tar")
+    with tarfile.open(tmp_path / "1.tar") as tar:
+        members = tar.getmembers()
+    assert [member.name for member in members] == ["a.clip.npy", "a.jpg", "a.json", "b.jpg", "b.json"]
+    assert {(m.mtime, m.uid, m.gid, m.uname, m.gname, m.mode) for m in members} == {(0, 0, 0, "", "", 0o644)}
+
+
+@pytest.mark.parametrize("keys", [("b", "a"), ("a", "a"), ("a.b",), ("../a",), ("a/b",), ("",), ("a" * 81,)])
+def test_keys_are_plain_and_ascend(tmp_path: Path, keys: tuple[str, ...]) -> None:
+    with pytest.raises(ShardError, match="keys in a shard are plain, ascending and unique"):
+        write_shard([stored(key) for key in keys], tmp_path / "1.tar")
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"json": {"score": float("nan")}}, "no JSON object"),
+        ({"json": {"text": "\ud800"}}, "no JSON object"),
+        ({"suffix": "gif"}, "jpg, png or webp"),
+        ({"arrays": {"image": np.zeros(1)}}, "can't be called 'image'"),
+        ({"arrays": {"../x": np.zeros(1)}}, "can't be called"),
+    ],
+)
+def test_samples_that_cannot_be_stored(tmp_path: Path, fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ShardError, match=message):
+        write_shard([stored("a", **fields)], tmp_path / "1.tar")
+
+
+# ------------------------------------------------------------------------------------------------------------ reading
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    clip = np.arange(4, dtype=np.float16)
+    loc = np.asfortranarray(np.arange(6, dtype=np.float32).reshape(2, 3))
+    empty = np.zeros((0, 4), np.float16)
+    path = tmp_path / "1.tar"
+    write_shard([stored("a", arrays={"clip": clip, "loc": loc, "none": empty}), stored("b")], path)
+    first, second = read_samples(str(path))
+    assert first.keys() == {"key", "image", "json", "clip", "loc", "none", "__url__"}
+    assert (first["key"], first["json"], first["__url__"]) == ("a", {"key": "a"}, str(path))
+    assert first["clip"].dtype == np.float16
+    assert first["clip"].flags.writeable
+    np.testing.assert_array_equal(first["clip"], clip)
+    np.testing.assert_array_equal(first["loc"], loc)
+    assert first["none"].shape == (0, 4)
+    assert (second["image"].mode, second["image"].size) == ("RGB", (96, 64))
+    assert "clip" not in second
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK"])
+def test_pictures_come_as_rgb(tmp_path: Path, mode: str) -> None:
+    sink = io.BytesIO()
+    draw(0).convert(mode).save(sink, "JPEG")
+    url = write_tar(tmp_path / "1.tar", {"a.jpg": sink.getvalue(), "a.json": b"{}"})
+    assert next(read_samples(url))["image"].mode == "RGB"
+
+
+class Bomb:
+    """An object whose unpickling leaves a file."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (self.trace,))
+
+
+def test_a_pickle_is_ignored_and_counted(tmp_path: Path) -> None:
+    trace, counts = tmp_path / "executed", Counter[str]()
+    members = {"a.jpg": PICTURE, "a.json": b"{}"} | {
+        f"a.{suffix}": pickle.dumps(Bomb(trace)) for suffix in ("pkl", "pyd", "pth", "cls.pickle")
+    }
+    (sample,) = read_samples(write_tar(tmp_path / "1.tar", members), counts=counts)
+    assert sample.keys() == {"key", "image", "json", "__url__"}
+    assert counts == {"ignored_members": 4, "samples": 1}
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize("kind", ["object array", "bare pickle", "npz"])
+def test_arrays_that_hold_pickles_are_refused(tmp_path: Path, kind: str) -> None:
+    trace = tmp_path / "executed"
+    sink = io.BytesIO()
+    np.savez(sink, x=np.zeros(2))
+    data = {
+        "object array": npy(np.array([Bomb(trace)], dtype=object), allow_pickle=True),
+        "bare pickle": pickle.dumps(Bomb(trace)),
+        "npz": sink.getvalue(),
+    }[kind]
+    url = write_tar(tmp_path / "1.tar", {"a.jpg": PICTURE, "a.json": b"{}", "a.clip.npy": data})
+    with pytest.raises(ShardError, match=r"1\.tar: sample 'a'"):
+        list(read_samples(url))
+    assert not trace.exists()
+
+
+def test_an_array_that_claims_more_than_it_holds(tmp_path: Path) -> None:
+    sink = io.BytesIO()
+    header = {"descr": "<f8", "fortran_order": False, "shape": (10**7, 10**7)}
+    np.lib.format.write_array_header_1_0(sink, header)
+    url = write_tar(tmp_path / "1.tar", {"a.jpg": PICTURE, "a.json": b"{}", "a.clip.npy": sink.getvalue() + b"\0" * 8})
+    with pytest.raises(ShardError, match="with 1 values"):
+        list(read_samples(url))
+
+
+@pytest.mark.parametrize(
+    ("members", "named"),
+    [
+        ({"a.jpg": PICTURE}, "no json"),
+        ({"a.json": b"{}"}, "no image"),
+        ({"a.jpg": PICTURE[:-100], "a.json": b"{}"}, "not a whole picture"),
+        ({"a.jpg": b"<html>gone</html>", "a.json": b"{}"}, "not a whole picture"),
+        ({"a.jpg": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "a.json": b"{}"}, "not a whole picture"),
+        ({"a.jpg": PICTURE, "a.png": PICTURE, "a.json": b"{}"}, "two members give 'image'"),
+        ({"a.jpg": PICTURE, "a.json": b"[1]"}, "the JSON is a list"),
+        ({"a.jpg": PICTURE, "a.json": b"{"}, "sample 'a'"),
+        ({"a.jpg": PICTURE, "a.json": b"\xff\xfe\xff"}, "sample 'a'"),
+        ({"a.jpg": PICTURE, "a.json": b"[" * 100_000}, "sample 'a'"),
+        ({"a.jpg": PICTURE, "a.json": b"{}", "a.clip.npy": b""}, "sample 'a'"),
+    ],
+)
+def test_broken_samples(
+    tmp_path: Path, members: dict[str, bytes], named: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    good = {"b.jpg": PICTURE, "b.json": b'{"good": 1}'}
+    url = write_tar(tmp_path / "1.tar", members | good)
+    with pytest.raises(ShardError, match=r"1\.tar: sample 'a'") as caught:
+        list(open_shards(url))
+    assert named in str(caught.value)
+    counts = Counter[str]()
+    with caplog.at_level(logging.WARNING):
+        assert [sample["key"] for sample in open_shards(url, on_error="skip", counts=counts)] == ["b"]
+    assert counts == {"broken_samples": 1, "samples": 1}
+    assert "sample 'a'" in caplog.text
+
+
+def test_a_decompression_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sink = io.BytesIO()
+    Image.new("1", (20_000, 20_000)).save(sink, "PNG")
+    url = write_tar(tmp_path / "1.tar", {"a.png": sink.getvalue(), "a.json": b"{}"})
+    with pytest.raises(ShardError, match="sample 'a'"):
+        list(read_samples(url))
+    monkeypatch.setattr(shards, "MAX_PIXELS", 96 * 64 - 1)
+    with pytest.raises(ShardError, match="96x64 pixels are more than"):
+        list(read_samples(write_tar(tmp_path / "2.tar", {"a.jpg": PICTURE, "a.json": b"{}"})))
+
+
+@pytest.mark.parametrize("name", ["../a", "/a", "x/../../a", "..\\a", "C:\\a", ".a"])
+def test_names_that_lead_elsewhere_are_ignored(tmp_path: Path, name: str) -> None:
+    counts = Counter[str]()
+    members = {f"{name}.jpg": PICTURE, f"{name}.json": b"{}", "b.jpg": PICTURE, "b.json": b"{}"}
+    url = write_tar(tmp_path / "1.tar", members)
+    assert [sample["key"] for sample in read_samples(url, counts=counts)] == ["b"]
+    assert counts["ignored_members"] == 2
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["1.tar"]
+
+
+def test_links_devices_and_giants_are_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards, "MAX_MEMBER_BYTES", len(PICTURE))
+    counts = Counter[str]()
+    with tarfile.open(tmp_path / "1.tar", "w") as tar:
+        for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE):
+            link = tarfile.TarInfo("a.json")
+            link.type, link.linkname = kind, "/etc/passwd"
+            tar.addfile(link)
+        add_member(tar, "a.png", PICTURE + b"\0")
+    assert list(iter_members((tmp_path / "1.tar").open("rb"), counts)) == []
+    assert counts == {"ignored_members": 5}
+
+
+@pytest.mark.parametrize(
+    "damage", ["cut in a picture", "cut between members", "no end mark", "cut header", "flipped header"]
+)
+def test_a_damaged_tar_is_no_shorter_one(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "1.tar"
+    write_shard([stored("a"), stored("b"), stored("c")], path)
+    whole = path.read_bytes()
+    with tarfile.open(path) as tar:
+        header, end = tar.getmember("c.jpg").offset, tar.offset
+    flipped = bytearray(whole)
+    flipped[header + 3] ^= 1
+    path.write_bytes(
+        {
+            "cut in a picture": whole[: header + 600],
+            "cut between members": whole[:header],
+            "no end mark": whole[: end - len(whole) % 512] if end < len(whole) else whole,
+            "cut header": whole[: header + 100],
+            "flipped header": bytes(flipped),
+        }[damage]
+    )
+    with pytest.raises(ShardError, match=r"1\.tar is broken"):
+        list(open_shards(str(path)))
+    counts = Counter[str]()
+    read = [sample["key"] for sample in open_shards(str(path), on_error="skip", counts=counts)]
+    assert read == (["a", "b", "c"] if damage == "no end mark" else ["a", "b"])[: len(read)]
+    assert len(read) >= 1
+    assert counts["broken_shards"] == 1
+
+
+def test_half_of_a_sample_is_never_one(tmp_path: Path) -> None:
+    path = tmp_path / "1.tar"
+    write_shard([stored("a", json={"big": "x" * 50_000}), stored("b", json={"big": "x" * 50_000})], path)
+    with tarfile.open(path) as tar:
+        cut = tar.getmember("b.json").offset_data + 5000
+    path.write_bytes(path.read_bytes()[:cut])
+    assert [sample["key"] for sample in open_shards(str(path), on_error="skip")] == ["a"]
+
+
+def test_no_tar_at_all(tmp_path: Path) -> None:
+    (tmp_path / "1.tar").write_bytes(b"<html>" + b"x" * 2000)
+    (tmp_path / "2.tar").write_bytes(b"")
+    for name in ("1.tar", "2.tar"):
+        with pytest.raises(ShardError, match="is broken"):
+            list(open_shards(str(tmp_path / name)))
+
+
+# ------------------------------------------------------------------------------------------------------------ opening
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A ROOT with three shards of one sample each."""
+    (tmp_path / "shards").mkdir()
+    for index, key in enumerate("abc"):
+        write_shard([stored(key)], tmp_path / "shards" / f"{index:05d}.tar")
+    (tmp_path / "shards" / ".tmp-00009.tar").write_bytes(b"half")
+    entries = [{"name": f"{index:05d}.tar", "sha256": "", "num_bytes": 0, "num_samples": 1} for index in range(3)]
+    manifest = {"schema": "triplet/1", "shards": entries, "vocabulary": {"name": "v", "sha256": ""}}
+    (tmp_path / "shards" / "manifest.json").write_text(json.dumps(manifest))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("pattern", "keys"),
+    [
+        ("", "abc"),
+        ("/shards", "abc"),
+        ("/shards/", "abc"),
+        ("/shards/00001.tar", "b"),
+        ("/shards/*.tar", "abc"),
+        ("/*/0000[02].tar", "ac"),
+        ("/shards/{00000..00001}.tar", "ab"),
+        ("/shards/{00002,00000}.tar", "ca"),
+    ],
+)
+def test_addresses(folder: Path, pattern: str, keys: str) -> None:
+    assert [sample["key"] for sample in dataengine.open_shards(f"{folder}{pattern}")] == list(keys)
+
+
+@pytest.mark.parametrize("pattern", ["/nothing", "/shards/9*.tar", "/shards/00007.tar", "/shards/{00000..00003}.tar"])
+def test_addresses_without_shards_fail_at_once(folder: Path, pattern: str) -> None:
+    with pytest.raises(ShardError, match="no shard"):
+        open_shards(f"{folder}{pattern}")
+
+
+@pytest.mark.parametrize("pattern", ["{5..3}.tar", "{0..99999999999}.tar"])
+def test_ranges_that_are_none(pattern: str) -> None:
+    with pytest.raises(ConfigError, match="is no range"):
+        expand_braces(pattern)
+
+
+def test_braces_multiply() -> None:
+    assert expand_braces("{a,b}/{08..10}.tar") == [f"{x}/{n}.tar" for x in "ab" for n in ("08", "09", "10")]
+
+
+def test_an_unknown_policy(folder: Path) -> None:
+    with pytest.raises(ConfigError, match="'raise' or 'skip'"):
+        open_shards(str(folder), on_error="ignore")  # type: ignore[arg-type]
+
+
+def test_shards_are_opened_one_at_a_time(folder: Path) -> None:
+    (folder / "shards" / "00002.tar").write_bytes(b"broken")
+    samples = open_shards(str(folder))
+    assert [next(samples)["key"], next(samples)["key"]] == ["a", "b"]
+    with pytest.raises(ShardError, match="00002"):
+        next(samples)
+
+
+@pytest.fixture
+def web(folder: Path) -> Iterator[str]:
+    """The address of a local server over the folder."""
+    command = [sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        assert server.stdout is not None
+        port = server.stdout.readline().split("port ")[1].split()[0]
+        yield f"http://127.0.0.1:{port}"
+        server.terminate()
+
+
+def test_shards_on_the_web(web: str) -> None:
+    assert [sample["key"] for sample in open_shards(f"{web}/shards/{{00000..00001}}.tar")] == ["a", "b"]
+    assert [sample["key"] for sample in open_shards(web)] == ["a", "b", "c"]
+    assert list_shards(f"{web}/shards")[2] == f"{web}/shards/00002.tar"
+    with pytest.raises(ShardError, match="no manifest"):
+        open_shards(f"{web}/elsewhere")
+
+
+def test_shards_on_s3(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    moto_server = pytest.importorskip("moto.server")
+    boto3 = pytest.importorskip("boto3")
+    from dataengine import io as storage
+
+    server = moto_server.ThreadedMotoServer(port=0)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.setenv(name, "test")
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        storage._s3.cache_clear()
+        boto3.client("s3").create_bucket(Bucket="data")
+        for path in (folder / "shards").glob("0*.tar"):
+            storage.commit_bytes(path.read_bytes(), f"s3://data/root/shards/{path.name}")
+        for pattern in ("s3://data/root", "s3://data/root/shards/*.tar", "s3://data/root/shards/{00000..00002}.tar"):
+            assert [sample["key"] for sample in open_shards(pattern)] == ["a", "b", "c"]
+        with pytest.raises(ShardError, match="no shard"):
+            open_shards("s3://data/root/shards/00009.tar")
+    finally:
+        server.stop()
+        storage._s3.cache_clear()
+
+
+@pytest.mark.slow
+def test_webdataset_reads_them(folder: Path) -> None:
+    script = (
+        "import sys; from dataengine.torch_guard import keep_torch_out; keep_torch_out(); import webdataset;"
+        "data = webdataset.WebDataset(sys.argv[1], shardshuffle=False).decode('pil').to_tuple('jpg', 'json');"
+        "print([(picture.size, content['key']) for picture, content in data])"
+    )
+    pattern = f"{folder}/shards/{{00000..00002}}.tar"
+    done = subprocess.run([sys.executable, "-c", script, pattern], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "[((96, 64), 'a'), ((96, 64), 'b'), ((96, 64), 'c')]", done.stderr
