@@ -266,9 +266,9 @@ def open_shards(url: str, *, on_error: OnError = "raise", counts: Counter[str] |
     s3:// or http(s)://. A sample holds "key", "image" (a loaded RGB picture), "json" (the `triplet/1` object), arrays by
     name, and "__url__". Only JPEG, PNG, WebP, JSON and .npy without pickle are decoded: a stranger's shard runs no code.
 
-    With `on_error="skip"` a broken sample is left out, and of a damaged file what follows the damage; `counts` takes
-    "samples", "broken_samples", "broken_shards" and "ignored_members". Raises ShardError, at once where `url` names no
-    shard, otherwise with the shard's address and the sample's key.
+    With `on_error="skip"` a broken sample is left out, and of a damaged file the rest; `counts` takes "samples",
+    "broken_samples", "broken_shards" and "ignored_members". Raises ShardError, at once where `url` names no shard,
+    otherwise with the shard's address and the sample's key.
     """
     if on_error not in ("raise", "skip"):
         raise ConfigError(f"on_error={on_error!r}: it is 'raise' or 'skip'")

@@ -13,7 +13,9 @@ from dataengine.parsers.tokens import split_words
 
 Effect: TypeAlias = Literal["swallow", "negate"]
 ScopeRole: TypeAlias = Literal["end", "end_after_word", "pass"]
-GraphRole: TypeAlias = Literal["place_noun", "measure", "material", "colour", "plural_name"]
+GraphRole: TypeAlias = Literal[
+    "place_noun", "measure", "material", "colour", "shade", "container", "place_participle", "plural_name"
+]
 
 
 class Blocker(NamedTuple):
@@ -42,7 +44,8 @@ def load_graph_words(role: GraphRole) -> frozenset[str]:
     """Return the words of graph_words.tsv that have a role in scene graphs.
 
     place_noun: makes a preposition ("on the side of"). measure: counts or shows what follows "of" ("a group of people").
-    material, colour: modify the noun that they stand before. plural_name: a plural that names one thing ("scissors").
+    material, colour: modify the noun that they stand before. shade: "dark" in "dark green". container: holds what follows
+    "of". place_participle: "by" after it is a place ("parked by the wall"). plural_name: a plural that names one thing ("scissors").
     """
     return frozenset(row["word"] for row in _rows("graph_words.tsv") if row["role"] == role)
 

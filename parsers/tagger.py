@@ -31,13 +31,20 @@ class Dropped(NamedTuple):
     tag_id: int | None
 
 
+class Phrase(NamedTuple):
+    """Several words of the cleaned text that name one tag; opaque where the last alone names a thing of another kind."""
+
+    start: int
+    end: int
+    opaque: bool
+
+
 class Tagged(NamedTuple):
     """What the tagger says of one caption: every mention of every tag in reading order, and what it passed over."""
 
     evidence: tuple[Evidence, ...]
     dropped: tuple[Dropped, ...]
-    phrases: tuple[Span, ...]
-    """Where forms of several words stand in the cleaned text: each names one thing."""
+    phrases: tuple[Phrase, ...]
 
     @property
     def tag_ids(self) -> tuple[int, ...]:
@@ -50,6 +57,7 @@ class _Hit(NamedTuple):
 
     tag_id: int
     rule: Rule
+    opaque: bool
     first: int
     last: int
 
@@ -70,6 +78,7 @@ class _Node(NamedTuple):
 
 
 _Index: TypeAlias = dict[str, _Node]
+_Forms: TypeAlias = dict[tuple[str, ...], tuple[int, Rule, bool]]
 
 
 class Tagger:
@@ -107,7 +116,7 @@ class _Scan:
         self.tokens = tokens
         self.evidence: list[Evidence] = []
         self.dropped: list[Dropped] = []
-        self.phrases: list[Span] = []
+        self.phrases: list[Phrase] = []
         self.negating = False
         self.seen_word = False
 
@@ -146,7 +155,7 @@ class _Scan:
             first, last = position + hit.first, position + hit.last
             span = self._span(first, last)
             if last - first > 1:
-                self.phrases.append((self.tokens.starts[first], self.tokens.ends[last - 1]))
+                self.phrases.append(Phrase(self.tokens.starts[first], self.tokens.ends[last - 1], hit.opaque))
             if self.negating:
                 self._drop(span, "negated", hit.tag_id)
             else:
@@ -175,19 +184,20 @@ class _Scan:
         return self.cleaned.span(self.tokens.starts[first], self.tokens.ends[last - 1])
 
 
-def _form_hits(vocab: Vocabulary) -> dict[tuple[str, ...], tuple[int, Rule]]:
-    """Return words -> (canonical tag id, rule) of every surface form; the first of two that split alike wins."""
-    forms: dict[tuple[str, ...], tuple[int, Rule]] = {}
+def _form_hits(vocab: Vocabulary) -> _Forms:
+    """Return words -> (canonical tag id, rule, opaque) of every surface form; the first of two that split alike wins."""
+    found: dict[tuple[str, ...], tuple[int, Rule]] = {}
     for surface, form in vocab.forms.items():
         if words := split_words(surface):
-            forms.setdefault(words, (vocab.canonical(form.tag_id), form.origin))
-    person = forms.get(("person",))
-    if person is not None:
+            found.setdefault(words, (vocab.canonical(form.tag_id), form.origin))
+    kinds = {words: vocab[tag_id].kind for words, (tag_id, _) in found.items()}
+    forms = {words: (*form, kinds.get(words[-1:], kinds[words]) != kinds[words]) for words, form in found.items()}
+    if (person := forms.get(("person",))) is not None:
         forms[(PERSON_PLACEHOLDER,)] = person
     return forms
 
 
-def _build_index(forms: dict[tuple[str, ...], tuple[int, Rule]], groups: frozenset[str]) -> _Index:
+def _build_index(forms: _Forms, groups: frozenset[str]) -> _Index:
     """Return the entries by their first word; a blocker takes the place of a form of the same words."""
     entries = [_Entry(list(words), (_Hit(*form, 0, len(words)),), None) for words, form in forms.items()]
     entries += [_blocker_entry(blocker, forms) for blocker in load_blockers() if blocker.group in groups]
@@ -206,7 +216,7 @@ def _longest_first(by_second: dict[str, dict[tuple[str, ...], _Entry]]) -> dict[
     return {word: sorted(found.values(), key=lambda entry: -len(entry.words)) for word, found in by_second.items()}
 
 
-def _blocker_entry(blocker: Blocker, forms: dict[tuple[str, ...], tuple[int, Rule]]) -> _Entry:
+def _blocker_entry(blocker: Blocker, forms: _Forms) -> _Entry:
     hits = []
     for given in map(split_words, blocker.gives):
         place, form = position_in(blocker.words, given), forms.get(given)

@@ -123,7 +123,7 @@ def test_every_mode_becomes_rgb(mode: str) -> None:
     kind = "JPEG" if mode == "CMYK" else "PNG"
     picture = decode_picture(encode(Image.new("RGB", (32, 32), "white").convert(mode), kind), **LIMITS)
     assert picture.mode == "RGB"
-    assert min(picture.getpixel((9, 9))) >= 250  # type: ignore[arg-type,type-var]
+    assert min(picture.getpixel((9, 9))) >= 250  # type: ignore[arg-type]
 
 
 def test_of_an_animation_the_first_frame_counts() -> None:

@@ -25,9 +25,11 @@ from dataengine.fetch_options import FetchOptions
 SIGNATURES: dict[str, tuple[Any, str]] = {
     "Downloader.__init__": (
         downloader.Downloader.__init__,
-        "self sample_writer_class resizer thread_count save_caption extract_exif output_folder column_list timeout "
-        "number_sample_per_shard oom_shard_count compute_hash verify_hash_type encode_format retries user_agent_token "
-        "disallowed_header_directives blurring_bbox_col",
+        (
+            "self sample_writer_class resizer thread_count save_caption extract_exif output_folder column_list timeout "
+            "number_sample_per_shard oom_shard_count compute_hash verify_hash_type encode_format retries user_agent_token "
+            "disallowed_header_directives blurring_bbox_col"
+        ),
     ),
     "Downloader.download_shard": (downloader.Downloader.download_shard, "self row"),
     "download_image_with_retry": (
@@ -37,8 +39,10 @@ SIGNATURES: dict[str, tuple[Any, str]] = {
     "compute_key": (downloader.compute_key, "key shard_id oom_sample_per_shard oom_shard_count"),
     "Resizer.__init__": (
         resizer.Resizer.__init__,
-        "self image_size resize_mode resize_only_if_bigger upscale_interpolation downscale_interpolation encode_quality "
-        "encode_format skip_reencode disable_all_reencoding min_image_size max_image_area max_aspect_ratio blurrer",
+        (
+            "self image_size resize_mode resize_only_if_bigger upscale_interpolation downscale_interpolation encode_quality "
+            "encode_format skip_reencode disable_all_reencoding min_image_size max_image_area max_aspect_ratio blurrer"
+        ),
     ),
     "Resizer.__call__": (resizer.Resizer.__call__, "self img_stream blurring_bbox_list"),
     "WebDatasetSampleWriter.__init__": (
@@ -166,12 +170,15 @@ def test_a_full_disk_ends_the_shard_with_its_name(tmp_path: Path, monkeypatch: p
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(writer.WebDatasetSampleWriter, "write", full)
-    with pytest.raises(StorageError, match="cannot write shard 3 in .*: No space left on device"):
+    with pytest.raises(StorageError, match=r"cannot write shard 3 in .*: No space left on device"):
         run_on(tmp_path, 5)
 
 
 def test_a_fault_of_our_own_is_a_row_not_a_crash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "read_local", lambda local, max_bytes: {}["no such thing"])
+    def fault(local: str, max_bytes: int) -> bytes:
+        raise KeyError("no such thing")
+
+    monkeypatch.setattr(download, "read_local", fault)
     _, rows = run_on(tmp_path, 3)
     assert {row["error_message"] for row in rows} == {"internal: KeyError: 'no such thing'"}
 

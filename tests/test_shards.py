@@ -228,31 +228,34 @@ def test_links_devices_and_giants_are_ignored(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize(
-    "damage", ["cut in a picture", "cut between members", "no end mark", "cut header", "flipped header"]
+    ("damage", "keys"),
+    [
+        ("cut in a picture", "a"),
+        ("cut between members", "a"),
+        ("cut header", "a"),
+        ("flipped header", "a"),
+        ("no end mark", "ab"),
+    ],
 )
-def test_a_damaged_tar_is_no_shorter_one(tmp_path: Path, damage: str) -> None:
+def test_a_damaged_tar_is_no_shorter_one(tmp_path: Path, damage: str, keys: str) -> None:
     path = tmp_path / "1.tar"
     write_shard([stored("a"), stored("b"), stored("c")], path)
     whole = path.read_bytes()
     with tarfile.open(path) as tar:
-        header, end = tar.getmember("c.jpg").offset, tar.offset
-    flipped = bytearray(whole)
-    flipped[header + 3] ^= 1
-    path.write_bytes(
-        {
-            "cut in a picture": whole[: header + 600],
-            "cut between members": whole[:header],
-            "no end mark": whole[: end - len(whole) % 512] if end < len(whole) else whole,
-            "cut header": whole[: header + 100],
-            "flipped header": bytes(flipped),
-        }[damage]
-    )
+        header, last = tar.getmember("c.jpg").offset, tar.getmember("c.json")
+    damaged = {
+        "cut in a picture": whole[: header + 600],
+        "cut between members": whole[:header],
+        "cut header": whole[: header + 100],
+        "flipped header": whole[:header] + b"C" + whole[header + 1 :],
+        "no end mark": whole[: last.offset_data + 512],
+    }
+    path.write_bytes(damaged[damage])
     with pytest.raises(ShardError, match=r"1\.tar is broken"):
         list(open_shards(str(path)))
     counts = Counter[str]()
-    read = [sample["key"] for sample in open_shards(str(path), on_error="skip", counts=counts)]
-    assert read == (["a", "b", "c"] if damage == "no end mark" else ["a", "b"])[: len(read)]
-    assert len(read) >= 1
+    # The sample just before the damage goes too: that it is complete would be known at the next header.
+    assert [sample["key"] for sample in open_shards(str(path), on_error="skip", counts=counts)] == list(keys)
     assert counts["broken_shards"] == 1
 
 

@@ -11,8 +11,13 @@ import re
 from dataengine.vocab.tag import Kind
 
 MISLEADING = frozenset({"dice", "dove", "ground", "led", "rose", "shelving", "shot"})
-"""Regular inflections of a tag's word that nearly always are another word: dice (die), dove (dive), ground (grind),
-led (lead; the lamp), rose (rise), shelving (shelve; the furniture), shot (shoot; the photograph)."""
+"""Inflections that nearly always are another word: dice (die), dove (dive), ground (grind), led (lead; the lamp),
+rose (rise), shelving (shelve; the furniture), shot (shoot; the photograph)."""
+
+UNUSED = frozenset({"beeves", "cheerleaded", "diplomata", "irides", "latices", "skiis", "soli", "staves", "vacua"})
+"""Forms that lemminflect proposes and nobody writes of the thing; so are its Latin plurals in -ae, save four."""
+
+_LATIN_PLURALS = frozenset({"algae", "antennae", "larvae", "nebulae"})
 
 NO_SINGULAR = frozenset({"bangs", "clothes", "dishes", "glasses", "media", "pants", "shorts", "tights"})
 """Plural nouns whose singular is another word, or none."""
@@ -21,6 +26,12 @@ _WORD = re.compile(r"[a-z]{2,}$")
 _PREPOSITIONS = frozenset({"and", "at", "by", "for", "from", "in", "of", "on", "to", "with"})
 _PHRASAL_VERBS = frozenset({"climb", "go", "lead", "line", "pick", "play", "playing", "stop", "type"})
 """First words of the verb phrases among the actions: "play golf", "pick up"."""
+
+_REGULAR_NOUNS = frozenset({"bait", "casino", "radar"})
+"""Nouns whose plural in -s lemminflect denies."""
+
+_UNLISTED_VERBS = frozenset({"cheerlead", "cosplay"})
+"""Verbs among the actions that lemminflect's dictionary lacks."""
 
 _VERB_TAGS = ("VBZ", "VBG", "VBD", "VBN")
 
@@ -40,7 +51,7 @@ def number_forms(name: str, kind: Kind) -> list[str]:
         return []
     if kind == "attribute" and "ADJ" in parts_of_speech(words[-1]):
         return []
-    return _replace_word(words, _head_index(words), _other_number(words[_head_index(words)]))
+    return _replace_word(words, head := _head_index(words), _other_number(words[head], kind == "action"))
 
 
 def verb_forms(name: str) -> list[str]:
@@ -77,8 +88,14 @@ def parts_of_speech(word: str) -> frozenset[str]:
 
 
 def _replace_word(words: list[str], index: int, forms: tuple[str, ...]) -> list[str]:
-    usable = [form for form in dict.fromkeys(forms) if form != words[index] and form not in MISLEADING]
+    usable = [form for form in dict.fromkeys(forms) if form != words[index] and _is_usable(form)]
     return [" ".join([*words[:index], form, *words[index + 1 :]]) for form in usable]
+
+
+def _is_usable(form: str) -> bool:
+    if form in MISLEADING or form in UNUSED:
+        return False
+    return (form.isalpha() and not form.endswith("ae")) or form in _LATIN_PLURALS
 
 
 def _head_index(words: list[str]) -> int:
@@ -98,17 +115,22 @@ def _lemmas(word: str, part: str) -> tuple[str, ...]:
 
 
 @functools.cache
-def _other_number(word: str) -> tuple[str, ...]:
-    """Return the plurals of a singular noun, or the singular of a plural one; () for what is no noun."""
+def _other_number(word: str, dictionary_only: bool) -> tuple[str, ...]:
+    """Return the plurals of a singular noun, or the singular of a plural one, which may be the word itself.
+
+    lemminflect's dictionary lacks some nouns ("pan", "log"): by rule unless `dictionary_only`.
+    """
     import lemminflect
 
-    parts = parts_of_speech(word)
-    if not _WORD.match(word) or (parts and "NOUN" not in parts):
+    if not _WORD.match(word) or (dictionary_only and "NOUN" not in parts_of_speech(word)):
         return ()
     lemmas = _lemmas(word, "NOUN")
-    if lemmas and word not in lemmas:
-        return () if word in NO_SINGULAR else lemmas
-    plurals: tuple[str, ...] = lemminflect.getInflection(word, tag="NNS", inflect_oov=not parts)
+    singulars = tuple(lemma for lemma in lemmas if lemma != word and (word not in lemmas or f"{lemma}s" == word))
+    if singulars:
+        return () if word in NO_SINGULAR else singulars
+    if word in _REGULAR_NOUNS:
+        return (f"{word}s",)
+    plurals: tuple[str, ...] = lemminflect.getInflection(word, tag="NNS", inflect_oov=not dictionary_only)
     return plurals
 
 
@@ -118,9 +140,9 @@ def _conjugate(word: str) -> tuple[str, ...]:
     import lemminflect
 
     lemmas = _lemmas(word, "VERB")
-    unknown = _WORD.match(word) is not None and not parts_of_speech(word)
-    if not lemmas and not unknown:
+    unlisted = word in _UNLISTED_VERBS
+    if not lemmas and not unlisted:
         return ()
-    base = lemmas[0] if lemmas else word
-    forms = [form for tag in _VERB_TAGS for form in lemminflect.getInflection(base, tag=tag, inflect_oov=unknown)]
+    base = word if unlisted or word in lemmas else lemmas[0]
+    forms = [form for tag in _VERB_TAGS for form in lemminflect.getInflection(base, tag=tag, inflect_oov=unlisted)]
     return tuple(dict.fromkeys([base, *forms]))

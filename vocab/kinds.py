@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import cast
 
 from dataengine.errors import VocabularyError
 from dataengine.vocab.loading import packaged_bytes, split_rows
@@ -53,6 +52,8 @@ def read_decisions() -> dict[int, Kind]:
     decided: dict[int, Kind] = {}
     for tag_id, name, kind in split_rows(packaged_bytes("kinds.tsv"), num_columns=3):
         if kind not in KINDS:
-            raise VocabularyError(f"kinds.tsv: {kind!r} of tag {tag_id} {name!r} is no kind; use one of {', '.join(KINDS)}")
-        decided[int(tag_id)] = cast(Kind, kind)
+            raise VocabularyError(
+                f"kinds.tsv: {kind!r} of tag {tag_id} {name!r} is no kind; use one of {', '.join(KINDS)}"
+            )
+        decided[int(tag_id)] = kind
     return decided

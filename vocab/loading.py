@@ -176,10 +176,14 @@ def _read_names(path: Path) -> list[str]:
     names: list[str] = []
     for number, line in _content_lines(path, _read_file(path)):
         if "\t" in line:
-            raise VocabularyError(f"{path}, line {number}: {line!r} holds a tab; a tag list has one name a line and no columns")
+            raise VocabularyError(
+                f"{path}, line {number}: {line!r} holds a tab; a tag list has one name a line and no columns"
+            )
         name = " ".join(line.split())
         if name.lower() in seen:
-            raise VocabularyError(f"{path}, line {number}: {name!r} repeats line {seen[name.lower()]}; remove one of them")
+            raise VocabularyError(
+                f"{path}, line {number}: {name!r} repeats line {seen[name.lower()]}; remove one of them"
+            )
         seen[name.lower()] = number
         names.append(name)
     if not names:

@@ -37,8 +37,8 @@ def propose_forms(tags: Iterable[Tag], twins: Mapping[int, int]) -> dict[str, Su
     variants = read_variants()
     claims: dict[str, set[_Claim]] = {}
     for tag in tags:
-        for surface, rank, origin in _forms_of(tag, variants):
-            if surface not in names:
+        for form, rank, origin in _forms_of(tag, variants):
+            if (surface := normalise(form)) not in names:
                 claims.setdefault(surface, set()).add(_Claim(rank, twins.get(tag.id, tag.id), origin))
     winners = ((surface, _winner(claimants)) for surface, claimants in sorted(claims.items()))
     return {surface: SurfaceForm(claim.tag_id, claim.origin) for surface, claim in winners if claim is not None}

@@ -13,7 +13,7 @@ Kind: TypeAlias = Literal["object", "person", "animal", "food", "scene", "attrib
 KINDS: tuple[Kind, ...] = get_args(Kind)
 """Every tag has exactly one of these; docs/vocabulary.md gives the rule for each."""
 
-_SEPARATORS = re.compile(r"[\s\-‐‑‒–]+")  # white space and every hyphen-like dash  # noqa: RUF001
+_SEPARATORS = re.compile(r"[\s\-‐‑‒–]+")  # white space and every hyphen-like dash
 
 
 @dataclass(frozen=True, slots=True)

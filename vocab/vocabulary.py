@@ -69,7 +69,9 @@ class Vocabulary:
         form = self.forms.get(normalise(name))
         if form is not None and form.origin == "name":
             return form.tag_id
-        hint = f"did you mean {', '.join(map(repr, near))}?" if (near := self._near_names(name)) else "try `vocab search`"
+        hint = (
+            f"did you mean {', '.join(map(repr, near))}?" if (near := self._near_names(name)) else "try `vocab search`"
+        )
         raise VocabularyError(f"no tag named {name!r} in {self.name}; {hint}")
 
     def canonical(self, tag_id: int) -> int:

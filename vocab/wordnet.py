@@ -6,18 +6,16 @@ import contextlib
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dataengine.errors import VocabularyError
 from dataengine.vocab.loading import packaged_bytes, split_rows
-from dataengine.vocab.tag import Tag
+from dataengine.vocab.tag import SurfaceForm, Tag, normalise
 
-COLUMNS = (
-    "tag_id synset lexical_file gloss lemmas hypernyms hyponyms part_meronyms substance_meronyms"
-).split()  # fmt: skip
+COLUMNS = ["tag_id", "synset", "lexical_file", "gloss", "lemmas", "hypernyms", "hyponyms", "part_meronyms", "substance_meronyms"]  # fmt: skip
 
 DATA_FILES = [f"{kind}.{part}" for kind in ("index", "data") for part in ("adj", "adv", "noun", "verb")]
 EXCEPTION_FILES = [f"{part}.exc" for part in ("adj", "adv", "noun", "verb")]
@@ -75,6 +73,29 @@ def read_synsets() -> dict[int, list[Synset]]:
         lists = [tuple(cell.split()) for cell in row[4:]]
         senses.setdefault(int(row[0]), []).append(Synset(int(row[0]), row[1], row[2], row[3], *lists))
     return senses
+
+
+def propose_synonyms(
+    tags: Iterable[Tag], forms: Mapping[str, SurfaceForm], wordnet_dir: Path
+) -> list[tuple[str, str, str, str, str]]:
+    """Return (form, tag id, tag, synset, gloss) of lemmas that may be synonyms of a tag, in id order.
+
+    Only lemmas whose own first sense is the first sense of the tag's name, and that are no form of a tag already: of all
+    ways to take synonyms from WordNet the one that is right most often, and still material for a person to judge.
+    """
+    tags = list(tags)
+    taken = {normalise(tag.name) for tag in tags} | set(forms)
+    found = []
+    with _open_wordnet(wordnet_dir) as reader:
+        for tag in tags:
+            for synset in _senses(reader, tag.name)[:1]:
+                for lemma in synset.lemma_names():
+                    form = normalise(lemma.replace("_", " "))
+                    if form not in taken and reader.synsets(lemma)[0] == synset:
+                        found.append(
+                            (form, str(tag.id), tag.name, synset.name(), " ".join(synset.definition().split()))
+                        )
+    return found
 
 
 @contextlib.contextmanager

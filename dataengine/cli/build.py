@@ -77,8 +77,11 @@ def create_job(name: str, sources: str) -> typer.Typer:
         ] = None,
         num_cpus: NumCpus = None,
     ) -> None:
+        from dataengine.ray_job import check_path
+
         _announce_ray_job()
         _refuse_teacher(teacher, teacher_threshold)
+        root = check_path("--root", root)
         names = _stage_names(stages)
         plan_options = plan.to_options() if "plan" in names else None
         if dry_run:

@@ -119,7 +119,7 @@ class PlanFlags:
         from dataengine.sources import SourceOptions
 
         return SourceOptions(
-            annotations_dir=_checked("--annotations", self.annotations or "."),
+            annotations_dir=_checked("--annotations", self.annotations) or str(Path.cwd()),
             images=split_images(self.images),
             allow_leaks=self.allow_leaks,
             vg_regions=self.vg_regions,

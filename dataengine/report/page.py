@@ -36,7 +36,7 @@ def write_report(root: str, vocab: Vocabulary | None = None) -> str:
     summary = summarise(root, vocab)
     gallery = choose_pictures(root, summary.bake.shards, vocab) if summary.bake else Gallery(())
     url = io.join(root, *REPORT_FILE.split("/"))
-    io.commit_bytes(render_page(summary, gallery).encode(), url)
+    io.commit_bytes(render_page(summary, gallery).encode(errors="replace"), url)  # a caption may hold half a surrogate
     return url
 
 
@@ -105,10 +105,10 @@ def _format_share(part: int | None, whole: int | None) -> str:
 
 
 def _format_bytes(number: int) -> str:
-    """Return bytes in the decimal unit that gives three digits or fewer before the point."""
+    """Return bytes in a decimal unit, with three digits."""
     for unit, bound in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if number >= bound:
-            return f"{number / bound:.3g} {unit}" if number < 999.5 * bound else f"{number / bound:,.0f} {unit}"
+        if number >= 0.9995 * bound:
+            return f"{number / bound:,.0f} {unit}" if number >= 100 * bound else f"{number / bound:.3g} {unit}"
     return f"{number} B"
 
 

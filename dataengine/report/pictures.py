@@ -170,7 +170,7 @@ def _read_pictures(url: str, quota: Counter[str], vocab: Vocabulary | None, prob
                 quota[dataset] -= 1
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 logger.warning("sample %s of %s can't be shown: %s", key, url, error)
-                problems.append(f"sample {key}: {error}")
+                problems.append(f"sample {key} can't be shown; `dataengine verify` says why")
         if quota.total() <= 0:
             return
 

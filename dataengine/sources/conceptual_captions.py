@@ -200,7 +200,9 @@ def _labels_json(names: str, mids: str, confidences: str) -> str:
 
 
 def _holds_hashes(path: str) -> bool:
-    """Return whether most of the first rows end in a SHA-256 and an MD5, or in a SHA-256 alone."""
+    """Return whether the name says hashes, or most of the first rows end in a SHA-256 and an MD5, or in the former."""
+    if "hashes" in file_name(path):
+        return True
     rows = [line for _, line in islice(text_lines(path), _NUM_ROWS_SNIFFED) if isinstance(line, str)]
     return sum(_has_hash(line) for line in rows) > len(rows) / 2
 

@@ -68,6 +68,8 @@ def tar_members(path: Path) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]
             while (info := tar.next()) is not None:
                 tar.members.clear()  # type: ignore[attr-defined]  # it would keep every header, 1.5 kB each
                 yield info, tar
+        if path.stat().st_size % tarfile.BLOCKSIZE:  # cut inside a header, which tarfile takes for the end
+            raise tarfile.ReadError("unexpected end of data")
     except (tarfile.TarError, OSError) as error:
         raise AnnotationsError(f"cannot read {path}: {error}; it must be a whole, uncompressed tar") from error
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
+
 from dataengine.records import CaptionRecord, RejectedRow
 from dataengine.sources import SOURCES, SourceOptions
 

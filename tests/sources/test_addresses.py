@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from dataengine.sources.addresses import address_keys, looks_like_url, web_url
 
 
@@ -74,7 +75,12 @@ def test_keys_in_an_address(url: str, keys: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("cell", "expected"),
-    [("http://a.example/x", True), (" //a.example/x", True), ("a dog // a cat", False), ("see http://a.example", False)],
+    [
+        ("http://a.example/x", True),
+        (" //a.example/x", True),
+        ("a dog // a cat", False),
+        ("see http://a.example", False),
+    ],
 )
 def test_looks_like_url(cell: str, expected: bool) -> None:
     assert looks_like_url(cell) is expected

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from dataengine.errors import AnnotationsError
 from dataengine.identity import make_uid
 from dataengine.sources import SourceOptions
@@ -246,7 +247,9 @@ def test_a_truncated_file_is_an_error_that_names_it_after_its_good_rows(write: W
     write("captions_val2017.json", whole[: whole.index('"annotations"') + 60])
     rows = CocoSource(SourceOptions(annotations_dir=str(tmp_path))).records()
     assert [next(rows) for _ in range(3)]
-    with pytest.raises(AnnotationsError, match=r"captions_val2017\.json is broken JSON near byte \d+.*download it again"):
+    with pytest.raises(
+        AnnotationsError, match=r"captions_val2017\.json is broken JSON near byte \d+.*download it again"
+    ):
         list(rows)
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from dataengine.errors import AnnotationsError, ConfigError
 from dataengine.identity import make_uid
 from dataengine.sources import SourceOptions
