@@ -164,7 +164,7 @@ def to_rgb(picture: Image.Image) -> Image.Image:
 
 
 def _narrow(picture: Image.Image) -> Image.Image:
-    """Return a 16-bit (or 16 in 32) grey picture with 8 bits: the high byte, where a plain conversion would clip to white."""
+    """Return a 16-bit (or 16 in 32) grey picture with 8 bits: the high byte; a plain conversion clips to white."""
     import numpy as np
     from PIL import Image
 

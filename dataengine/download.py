@@ -1,6 +1,6 @@
 """The one seam to img2dataset: its Downloader runs a shard; fetching, decoding, writing and printing are ours.
 
-`run_downloader` builds img2dataset's `Downloader` with subclasses of its own `Resizer` and `WebDatasetSampleWriter`. The
+`run_downloader` builds img2dataset's `Downloader` with subclasses of its `Resizer` and `WebDatasetSampleWriter`. The
 function that asks for an address, `img2dataset.downloader.download_image_with_retry`, can't be handed over, so the
 Downloader's shard function runs over a copy of its module's namespace in which that name, and what it prints with, are
 ours: nothing is patched for the rest of the process, and two shards may run side by side. tests/test_download.py fails
@@ -48,7 +48,7 @@ COLUMNS = ("url", "caption", "uid", "dataset")
 """What a shard's feather file holds, in this order."""
 NUM_SHARD_DIGITS = 5
 MIN_KEY_CAPACITY = 10_000
-"""Rows a shard that img2dataset's keys have room for: its own default, so keys keep their width whatever a shard holds."""
+"""Rows a shard that img2dataset's keys have room for (its own default): keys keep their width whatever a shard holds."""
 
 Resized = tuple[bytes | None, int | None, int | None, int | None, int | None, str | None]
 """JPEG, width, height, original width, original height, error: what img2dataset expects of a resizer."""
@@ -123,7 +123,7 @@ def _outcome(fetched: Fetched) -> Outcome:
 
 
 class PictureResizer(Resizer):  # type: ignore[misc]
-    """img2dataset's resizer in mode `keep_ratio`, fed by a decoder that refuses half pictures and turns them upright."""
+    """img2dataset's resizer in mode `keep_ratio`, fed by a decoder that refuses half pictures, turns others upright."""
 
     def __init__(self, options: FetchOptions, cancelled: threading.Event) -> None:
         super().__init__(

@@ -54,8 +54,11 @@ def export_ram_json(
     shards = list_shards(root)
     with io.staging_dir(str(Path(output).parent) if not io.is_remote(output) else output) as staging:
         path = staging / "export.json"
-        with path.open("w", encoding="utf-8") as stream:
-            _write_list(_iter_items(shards, images_dir, twins_of, stats), stream)
+        try:
+            with path.open("w", encoding="utf-8") as stream:
+                _write_list(_iter_items(shards, images_dir, twins_of, stats), stream)
+        except OSError as error:
+            raise StorageError(f"cannot write {output}: {error.strerror or error}") from error
         io.commit_file(path, output)
     return stats
 

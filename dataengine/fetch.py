@@ -1,4 +1,4 @@
-"""The fetch stage: records/NNNNN.parquet -> images/NNNNN.tar, .parquet (a row for every picture asked for), _stats.json.
+"""The fetch stage: records/NNNNN.parquet -> images/NNNNN.tar, .parquet (a row for every picture) and _stats.json.
 
 A shard is downloaded into a staging folder, checked, and committed file by file, the statistics last: they are the mark
 that it is done. A relaunch therefore does a half-committed shard again and overwrites what is there.
@@ -69,7 +69,7 @@ def read_stats(root: str, shard_id: int) -> FetchStats:
 
 
 def fetch_shard(root: str, shard_id: int, options: FetchOptions) -> FetchStats:
-    """Fetch one shard's pictures and commit them. Returns what became of them; a picture's failure is a row, not an error.
+    """Fetch one shard's pictures and commit them. Returns what became of them; a failed picture is a row, no error.
 
     SIGTERM, Ctrl-C or any error leaves nothing half-written under a final name and no staging folder.
 
@@ -144,7 +144,7 @@ def _caption(record: CaptionRecord) -> str:
 
 
 def _run_cancellable(run: ShardRun, work: Callable[[], None]) -> None:
-    """Run `work` in a thread of its own, so that Ctrl-C or SIGTERM never strikes inside img2dataset's pool, which hangs."""
+    """Run `work` in its own thread: Ctrl-C or SIGTERM inside img2dataset's pool would hang it for good."""
     result: Future[None] = Future()
 
     def target() -> None:

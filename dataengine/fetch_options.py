@@ -1,4 +1,4 @@
-"""What a user may say about fetching pictures. Plain data: importing it costs nothing, so that it travels to any worker."""
+"""What a user may say about fetching pictures. Plain data: importing it costs nothing."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class FetchOptions:
     retries: int = 2
     """Further attempts after a cause that can heal."""
     backoff_s: float = 0.5
-    """Pause before the first retry; each further one is twice as long. A server's Retry-After counts where it is longer."""
+    """Pause before the first retry; each further one is twice as long. A longer Retry-After of the server counts."""
     contact: str | None = None
     """Address or URL of whoever runs this, put into the User-Agent; some hosts refuse clients without one."""
     user_agent: str | None = None

@@ -1,6 +1,6 @@
 """One picture's bytes from one http(s) address, or the typed cause why not.
 
-One client a process: a pool of kept-alive connections and a single TLS context (building one costs 25 ms of CPU). What an
+One client a process: a pool of kept-alive connections and one TLS context (building one costs 25 ms of CPU). What an
 address may cost is bounded as a whole: every read of a socket looks at the address's own clock, so a server that drips
 bytes for ever is cut off at the deadline. Each hop of a redirect passes `_check_hop` and each connection is opened by
 `_connect`: whatever further rules there are about hosts and addresses belong there.
@@ -306,7 +306,7 @@ def _receive(sock: socket.socket, receive: Callable[[], int]) -> int:
 
 
 def _connect(host: str, port: int) -> socket.socket:
-    """Return a connection to the first address of `host` that answers. Raises FetchFailure `dns`, `connect` or `timeout`."""
+    """Return a connection to the first address of `host` that answers. Raises FetchFailure."""
     try:
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except UnicodeError as error:

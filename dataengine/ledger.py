@@ -1,4 +1,4 @@
-"""From what img2dataset wrote to what is committed: a ledger with a row for every picture, and a tar that agrees with it.
+"""From what img2dataset wrote to what is committed: a ledger with a row for every picture, a tar that agrees.
 
 img2dataset writes samples in the order in which they arrive and loses a row where its own loop fails; here rows are
 completed and sorted, and the tar is read to its end and packed again in the order of its keys, without times.

@@ -118,10 +118,13 @@ class PictureStore:
         return self._tars[number]
 
     def _read(self, tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-        content = tar.extractfile(member)
-        if content is None:
-            raise DroppedImageError("missing_picture")
-        return content.read()
+        try:
+            content = tar.extractfile(member)
+            if content is None:
+                raise DroppedImageError("missing_picture")
+            return content.read()
+        except OSError as error:
+            raise ShardError(f"cannot read a member of {tar.name!r}: {error.strerror or error}") from error
 
 
 def _ids(pattern: re.Pattern[str], names: list[str]) -> list[int]:

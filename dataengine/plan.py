@@ -53,7 +53,7 @@ def plan(root: str, options: PlanOptions, run: UnitRunner, *, replan: bool = Fal
     with tempfile.TemporaryDirectory(prefix="dataengine-plan-") as folder:
         content = _plan(root, sources, options, run, Path(folder))
     content = {"fingerprint": fingerprint, **content}
-    io.commit_bytes((json.dumps(content, indent=1, sort_keys=True) + "\n").encode(), io.join(root, PLAN_FILE))
+    io.commit_bytes((json.dumps(content, indent=1) + "\n").encode(), io.join(root, PLAN_FILE))
     return content
 
 

@@ -25,7 +25,7 @@ from PIL import Image
 
 from dataengine import io
 from dataengine.addresses import MANIFEST_NAME, list_shards
-from dataengine.errors import ConfigError, DataEngineError, ShardError
+from dataengine.errors import ConfigError, DataEngineError, ShardError, StorageError
 from dataengine.records import Sample
 
 logger = logging.getLogger(__name__)
@@ -92,8 +92,20 @@ def write_shard(samples: Iterable[StoredSample], path: Path) -> ShardInfo:
     """Write `samples`, which come in ascending order of their keys, as a tar at `path`; returns its hash and counts.
 
     Equal samples give equal bytes: USTAR headers, members in alphabetical order, no times, owners or names of users.
-    One sample is in memory at a time. Raises ShardError on a key out of order or a sample that can't be stored.
+    One sample is in memory at a time. Raises ShardError on a key out of order or a sample that can't be stored,
+    StorageError where the disk takes no more.
     """
+    try:
+        num_samples = _write_tar(samples, path)
+        with path.open("rb") as written:
+            digest = hashlib.file_digest(written, "sha256").hexdigest()
+        return ShardInfo(digest, path.stat().st_size, num_samples)
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _write_tar(samples: Iterable[StoredSample], path: Path) -> int:
+    """Write the tar and return the number of its samples."""
     num_samples, last = 0, ""
     with path.open("wb") as stream, tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for sample in samples:
@@ -102,9 +114,7 @@ def write_shard(samples: Iterable[StoredSample], path: Path) -> ShardInfo:
             for name, data in sorted(_encode(sample).items()):
                 tar.addfile(_header(name, len(data)), bytesio.BytesIO(data))
             num_samples, last = num_samples + 1, sample.key
-    with path.open("rb") as written:
-        digest = hashlib.file_digest(written, "sha256").hexdigest()
-    return ShardInfo(digest, path.stat().st_size, num_samples)
+    return num_samples
 
 
 def _encode(sample: StoredSample) -> dict[str, bytes]:

@@ -13,7 +13,7 @@ from dataengine.records import Span
 PERSON_PLACEHOLDER = "<person>"
 """What CC12M puts in the place of a name, in lower case."""
 
-_CLEAN_ALREADY = re.compile(r"[ !\"$-%'-;=?A-Z\[\]a-z{-~]*")
+_CLEAN_ALREADY = re.compile(r"[ !\"$-%'-;=?A-Z\[-_a-z{-~]*")
 _ADDRESS = re.compile(r"https?:|www\.", re.IGNORECASE)
 _ENTITY = re.compile(r"&(?:amp;)*((?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)?")
 _MARKUP = re.compile(r"<(?!person>)[A-Za-z/!][^<>]*>", re.IGNORECASE)
@@ -22,7 +22,7 @@ _MAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+\.[\w.-]+")
 _WEB = re.compile(r"https?:/*\S*|www\.\S+", re.IGNORECASE)
 _HANDLE = re.compile(r"@\w*|#")
 _ODD = re.compile(
-    r"[\u0000-\u001f\u007f-\u00a0\u00ad\u2000-\u201f\u2028-\u202f\u2032\u2033\u205f-\u206f\u3000\ufe00-\ufe0f\ufeff`\u00b4]"
+    r"[\u0000-\u001f\u007f-\u00a0\u00ad\u2000-\u201f\u2028-\u202f\u2032\u2033\u205f-\u206f\u3000\ud800-\udfff\ufe00-\ufe0f\ufeff`\u00b4]"
 )
 _ODD_LETTERS = {
     "\u2018": "'", "\u2019": "'", "\u201a": "'", "\u201b": "'", "\u2032": "'", "`": "'", "\u00b4": "'",
@@ -30,6 +30,11 @@ _ODD_LETTERS = {
     "\u2010": "-", "\u2011": "-", "\u2012": "-", "\u2013": "-", "\u2014": "-", "\u2015": "-",
 }  # fmt: skip
 _INVISIBLE = frozenset("\u00ad\u200b\u200c\u200d\u2060\ufeff") | {chr(code) for code in range(0xFE00, 0xFE10)}
+
+_MAX_ENCODINGS = 3
+"""Rounds of decoding; `&amp;amp;quot;` takes one, only `&#38;quot;` takes another."""
+_MAX_MARKS = 32
+"""Marks composed with one letter: putting marks in order takes time quadratic in their number."""
 
 _RAM_DROPPED = re.compile(r"[.!\"()*#:;~]")
 _SPACES = re.compile(r"\s+")
@@ -55,10 +60,10 @@ def clean(caption: str) -> Cleaned:
     if _CLEAN_ALREADY.fullmatch(caption) and not _ADDRESS.search(caption):
         return Cleaned(caption, range(len(caption) + 1))
     cleaned = _decode(Cleaned(caption, range(len(caption) + 1)))
-    cleaned = _compose(cleaned)
+    cleaned = _compose(_substitute(cleaned, _ODD, _plain))
     for pattern in (_MARKUP, _MAIL, _WEB, _BRACKET, _HANDLE):
         cleaned = _substitute(cleaned, pattern, _blank)
-    return _substitute(cleaned, _ODD, _plain)
+    return cleaned
 
 
 def ram_caption(text: str, max_words: int = 30) -> str:
@@ -81,7 +86,11 @@ def _decode_entity(match: re.Match[str]) -> str:
 
 
 def _decode(cleaned: Cleaned) -> Cleaned:
-    return _substitute(cleaned, _ENTITY, _decode_entity) if "&" in cleaned.text else cleaned
+    for _ in range(_MAX_ENCODINGS):
+        if "&" not in cleaned.text:
+            break
+        cleaned = _substitute(cleaned, _ENTITY, _decode_entity)
+    return cleaned
 
 
 def _blank(match: re.Match[str]) -> str:
@@ -116,9 +125,12 @@ def _substitute(cleaned: Cleaned, pattern: re.Pattern[str], replace: Callable[[r
 def _compose(cleaned: Cleaned) -> Cleaned:
     """Return `cleaned` with each letter and the marks that follow it composed (NFC)."""
     text = cleaned.text
-    if unicodedata.is_normalized("NFC", text):
+    if text.isascii():
         return cleaned
-    starts = [i for i, character in enumerate(text) if i == 0 or not unicodedata.combining(character)]
+    starts = [0]
+    for i in range(1, len(text)):
+        if not unicodedata.combining(text[i]) or i - starts[-1] > _MAX_MARKS:
+            starts.append(i)
     parts: list[str] = []
     offsets: list[int] = []
     for start, end in zip(starts, [*starts[1:], len(text)], strict=True):

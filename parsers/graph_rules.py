@@ -230,7 +230,7 @@ def _is_negated(token: Token) -> bool:
 def _is_noun(token: Token) -> bool:
     """Return whether a word is a noun, or stands where only a noun can: "on surfboard", "by building"."""
     if token.pos_ in ("NOUN", "PROPN"):
-        return True
+        return any(map(str.isalpha, token.text))
     if token.pos_ not in ("ADJ", "VERB", "ADV", "X", "INTJ") or not token.is_alpha:
         return False
     lone = not any(child.i > token.i and child.dep_ != "prep" for child in token.children)

@@ -25,6 +25,8 @@ BATCH_SIZE = 256
 MAX_PIECE = 20_000
 """Characters parsed at once; a longer caption is parsed in pieces, so that memory stays bounded."""
 
+_LONG_RUN = re.compile(r"\S{60}")
+_SYMBOLS = re.compile(r"[^\w\s]{4,}")
 _PLACEHOLDER = re.compile(re.escape(PERSON_PLACEHOLDER), re.IGNORECASE)
 _PIECE = re.compile(rf"(?s).{{1,{MAX_PIECE}}}(?=\s|$)|.{{1,{MAX_PIECE}}}")
 
@@ -50,12 +52,23 @@ _Context = tuple[Cleaned, Sequence[Phrase], int, bool]
 def _pieces(captions: Iterable[tuple[Cleaned, Sequence[Phrase]]]) -> Iterator[tuple[str, _Context]]:
     """Yield (text, (caption, phrases, where the text begins in it, whether it is the caption's last))."""
     for cleaned, phrases in captions:
-        text = _PLACEHOLDER.sub(" person ", cleaned.text)
+        text = _for_spacy(cleaned.text)
         if len(text) <= MAX_PIECE:
             yield text, (cleaned, phrases, 0, True)
             continue
         for match in _PIECE.finditer(text):
             yield match[0], (cleaned, phrases, match.start(), match.end() == len(text))
+
+
+def _for_spacy(text: str) -> str:
+    """Return `text`, as long as before, as spaCy reads it best.
+
+    The placeholder becomes its word. Runs of symbols keep the first, and runs without a space get one: they are no
+    words, and spaCy takes quadratic time over them.
+    """
+    text = _PLACEHOLDER.sub(" person ", text)
+    text = _SYMBOLS.sub(lambda run: run[0][0] + " " * (len(run[0]) - 1), text)
+    return _LONG_RUN.sub(lambda run: run[0][:-1] + " ", text)
 
 
 @functools.cache

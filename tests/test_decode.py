@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from dataengine.decode import FetchFailure, check_is_picture, decode_picture
+from dataengine.fetch_options import MAX_PILLOW_AREA
 
 LIMITS: dict[str, float] = {"min_image_size": 8, "max_image_area": 1e8, "max_aspect_ratio": 5}
 
@@ -159,6 +160,10 @@ def test_a_bomb_is_refused_by_its_header_alone() -> None:
     )
     png += struct.pack(">I", 9) + b"IDAT" + zlib.compress(b"")[:9].ljust(9, b"\0") + bytes(4)
     assert cause_of(png) == "bomb"
+
+
+def test_pillows_own_limit_is_the_one_that_options_name() -> None:
+    assert 2 * (Image.MAX_IMAGE_PIXELS or 0) == MAX_PILLOW_AREA
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The seam to img2dataset: the signatures it rests on, our resizer beside its own, and what its loop does to our rows."""
+"""The seam to img2dataset: the signatures it rests on, our resizer beside its own, what its loop does to rows."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ SIGNATURES: dict[str, tuple[Any, str]] = {
         downloader.Downloader.__init__,
         (
             "self sample_writer_class resizer thread_count save_caption extract_exif output_folder column_list timeout "
-            "number_sample_per_shard oom_shard_count compute_hash verify_hash_type encode_format retries user_agent_token "
-            "disallowed_header_directives blurring_bbox_col"
+            "number_sample_per_shard oom_shard_count compute_hash verify_hash_type encode_format retries "
+            "user_agent_token disallowed_header_directives blurring_bbox_col"
         ),
     ),
     "Downloader.download_shard": (downloader.Downloader.download_shard, "self row"),
@@ -40,8 +40,8 @@ SIGNATURES: dict[str, tuple[Any, str]] = {
     "Resizer.__init__": (
         resizer.Resizer.__init__,
         (
-            "self image_size resize_mode resize_only_if_bigger upscale_interpolation downscale_interpolation encode_quality "
-            "encode_format skip_reencode disable_all_reencoding min_image_size max_image_area max_aspect_ratio blurrer"
+            "self image_size resize_mode resize_only_if_bigger upscale_interpolation downscale_interpolation "
+            "encode_quality encode_format skip_reencode disable_all_reencoding min_image_size max_image_area max_aspect_ratio blurrer"
         ),
     ),
     "Resizer.__call__": (resizer.Resizer.__call__, "self img_stream blurring_bbox_list"),

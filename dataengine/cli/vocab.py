@@ -163,10 +163,10 @@ def _by_origin(forms: dict[str, SurfaceForm]) -> dict[str, list[str]]:
 
 def _senses(name: str) -> list[Synset]:
     """Return WordNet's senses of the packaged tag of that name; [] where the packaged list has no such tag."""
-    from dataengine.vocab import Vocabulary, normalise
+    from dataengine.vocab import Vocabulary
     from dataengine.vocab.wordnet import read_synsets
 
-    ids = [tag.id for tag in Vocabulary.load() if normalise(tag.name) == normalise(name)]
+    ids = [tag.id for tag in Vocabulary.load() if tag.name.lower() == name.lower()]
     return read_synsets().get(ids[0], []) if ids else []
 
 

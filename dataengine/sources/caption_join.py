@@ -1,4 +1,4 @@
-"""Which image a caption belongs to, for files that name captions but no image: 16 bytes a row, whatever the captions' length."""
+"""Which image a caption belongs to, for files that name captions but no image: 24 bytes a row, however long it is."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from dataengine.parsers.cleaning import ram_caption
 class CaptionIndex:
     """Captions, cleaned as the RAM recipe does, and the uids of their images in the order of the source.
 
-    A uid is held as the number that its 16 hex digits are; a caption as 64 bits of its hash (for 12M captions the chance
-    of any collision is below 1 in 100,000).
+    A uid is held as the number that its 16 hex digits are; a caption as 64 bits of its hash (for 12M captions the
+    chance of any collision is below 1 in 100,000).
     """
 
     def __init__(self, rows: Iterable[tuple[str, str]]) -> None:

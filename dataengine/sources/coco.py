@@ -1,8 +1,8 @@
 """COCO's human captions, with Karpathy's val and test kept out.
 
 One origin of captions is read, the first that is there: `dataset_coco.json` (Karpathy's own file), the three ready-made
-`coco_karpathy_{train,val,test}.json`, the official `captions_*.json`. The official files' image entries are read in every
-case: they bring size, licence and the Flickr photo's id. Images are held as ids only (123,287 in all, about 20 MB).
+`coco_karpathy_{train,val,test}.json`, the official `captions_*.json`. The official files' image entries are read in
+every case: they bring size, licence and the Flickr photo's id. Images are held as ids only (123,287, about 20 MB).
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any, ClassVar
 
 from dataengine.identity import flickr_photo_id, make_uid
 from dataengine.records import CaptionRecord, ExpectedCounts, RejectedRow, Text
-from dataengine.sources.addresses import address_keys, web_url
 from dataengine.sources.annotation_files import AnnotationFolder, file_name
 from dataengine.sources.base import OfficialFile, SourceOptions
 from dataengine.sources.json_stream import read_rows, stream_items
 from dataengine.sources.local_images import LocalImages, open_images
 from dataengine.sources.rows import BadRow, mapping, number_field, optional_number, read_texts, text_field
+from dataengine.sources.web_addresses import address_keys, web_url
 
 TRAIN_2014 = "captions_train2014.json"
 CAPTION_FILES = (TRAIN_2014, "captions_val2014.json", "captions_train2017.json", "captions_val2017.json")
@@ -49,8 +49,8 @@ _PARTS_OF_FILES = {
 class CocoSource:
     """COCO 2014, 2017 and Karpathy's files.
 
-    An image of Karpathy's val or test is yielded with `drop` `karpathy_val` or `karpathy_test`, one that might be in them
-    with `karpathy_unknown`, so that another source's copy of the same photograph goes with it.
+    An image of Karpathy's val or test is yielded with `drop` `karpathy_val` or `karpathy_test`, one that might be in
+    them with `karpathy_unknown`, so that another source's copy of the same photograph goes with it.
     """
 
     name: ClassVar[str] = "coco"

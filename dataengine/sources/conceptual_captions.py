@@ -1,7 +1,7 @@
-"""CC3M and CC12M: tab-separated addresses and alt-texts in opposite column orders, with machine labels or hashes beside.
+"""CC3M and CC12M: tab-separated addresses and alt-texts in opposite column orders, machine labels or hashes beside.
 
-Both are streamed line by line. Labels and hashes are yielded as records of the same uid without address and texts, which
-the plan merges into their images.
+Both are streamed line by line. Labels and hashes are yielded as records of the same uid without address and texts,
+which the plan merges into their images.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import ClassVar
 from dataengine.errors import AnnotationsError
 from dataengine.identity import make_uid
 from dataengine.records import CaptionRecord, ExpectedCounts, RejectedRow
-from dataengine.sources.addresses import looks_like_url, uid_identity
 from dataengine.sources.annotation_files import AnnotationFolder, file_name, refuse_images
 from dataengine.sources.base import OfficialFile, SourceOptions
 from dataengine.sources.rows import BadRow, accepted_url, checked_hash, make_text, valid_text, web_record
 from dataengine.sources.tsv import text_lines, tsv_rows
+from dataengine.sources.web_addresses import looks_like_url, uid_identity
 
 _NUM_ROWS_SNIFFED = 100
 _HEADERS = ({"url", "caption"}, {"image_url", "caption"}, {"url", "text"})

@@ -1,4 +1,4 @@
-"""A folder or zip of the user's own pictures, with captions in NAME.txt beside them or in metadata.csv / metadata.jsonl."""
+"""A folder or zip of the user's own pictures, captions in NAME.txt beside them or in metadata.csv / metadata.jsonl."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Files(Protocol):
 
 
 class ImageFolderSource:
-    """The user's own pictures. Where a metadata file lies at the top, its rows name the pictures; else the .txt files do."""
+    """The user's own pictures. A metadata file at the top names them where there is one, else the .txt files do."""
 
     name: ClassVar[str] = "folder"
     FILES: ClassVar[tuple[OfficialFile, ...]] = ()
@@ -112,7 +112,7 @@ class ImageFolderSource:
                     yield where, problem, None
 
     def _inside(self, name: str) -> str:
-        """Return the picture's path inside the folder. Raises BadRow where it leads out of it or is no picture there."""
+        """Return the picture's path in the folder. Raises BadRow where it leads out of it or is no picture there."""
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts:
             raise BadRow("bad_path", name)

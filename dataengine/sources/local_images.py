@@ -1,4 +1,4 @@
-"""Pictures that already lie on the user's disk: an index by file name, and the bytes behind a record's `local` address.
+"""Pictures that already lie on the user's disk, indexed by file name; `dataengine.local_files` reads them.
 
 An address is the absolute path of a file, or `ARCHIVE!MEMBER` for a member of a zip or an uncompressed tar.
 """
@@ -9,15 +9,13 @@ import os
 import tarfile
 import zipfile
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 
-from dataengine.errors import AnnotationsError, StorageError
+from dataengine.errors import AnnotationsError
 from dataengine.sources.base import SourceOptions
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
 _ARCHIVE_SUFFIXES = (".zip", ".tar")
-_NUM_OPEN_ARCHIVES = 4
 
 
 class LocalImages:
@@ -50,7 +48,7 @@ def is_image(name: str) -> bool:
 
 
 def archive_members(path: Path) -> Iterator[str]:
-    """Yield the names of the files in a zip (sorted) or a tar (as they lie). Raises AnnotationsError for a broken one."""
+    """Yield the names of a zip's files (sorted) or a tar's (as they lie). Raises AnnotationsError for a broken one."""
     if path.suffix == ".zip":
         yield from _zip_members(path)
     else:
@@ -72,31 +70,6 @@ def tar_members(path: Path) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]
             raise tarfile.ReadError("unexpected end of data")
     except (tarfile.TarError, OSError) as error:
         raise AnnotationsError(f"cannot read {path}: {error}; it must be a whole, uncompressed tar") from error
-
-
-def read_local(address: str) -> bytes:
-    """Return the bytes at a `local` address. Raises StorageError where the file, archive or member can't be read."""
-    try:
-        archive, member = split_address(address)
-        if member is None:
-            return archive.read_bytes()
-        if archive.suffix == ".zip":
-            return _open_zip(str(archive)).read(member)
-        offset, size = _tar_index(str(archive))[member]
-        with archive.open("rb") as stream:
-            stream.seek(offset)
-            return stream.read(size)
-    except (OSError, KeyError, zipfile.BadZipFile, tarfile.TarError, RuntimeError, AnnotationsError) as error:
-        raise StorageError(f"cannot read the picture {address}: {error}") from error
-
-
-def split_address(address: str) -> tuple[Path, str | None]:
-    """Return (file, None), or (archive, member) of an `ARCHIVE!MEMBER` address; a `!` in a name is no separator."""
-    for suffix in _ARCHIVE_SUFFIXES:
-        archive, separator, member = address.partition(f"{suffix}!")
-        if separator:
-            return Path(archive + suffix), member
-    return Path(address), None
 
 
 def _existing(path: str) -> Path:
@@ -128,14 +101,3 @@ def _zip_members(path: Path) -> Iterator[str]:
             yield from sorted(name for name in archive.namelist() if not name.endswith("/"))
     except (zipfile.BadZipFile, OSError) as error:
         raise AnnotationsError(f"cannot read {path}: {error}; download or pack it again") from error
-
-
-@lru_cache(maxsize=_NUM_OPEN_ARCHIVES)
-def _open_zip(path: str) -> zipfile.ZipFile:
-    """Return the open zip; reading the directory of a large one takes a second, so it is kept. Reads are locked."""
-    return zipfile.ZipFile(path)
-
-
-@lru_cache(maxsize=_NUM_OPEN_ARCHIVES)
-def _tar_index(path: str) -> dict[str, tuple[int, int]]:
-    return {info.name: (info.offset_data, info.size) for info, _ in tar_members(Path(path)) if info.isfile()}

@@ -1,7 +1,7 @@
 """The RAM authors' released annotations: captions with tag ids, joined to another source's rows by caption and order.
 
-Their files name pictures of a private layout, so the caption is what tells the image. About 600,000 captions of CC3M stand
-on several images: those are matched in order where both sides hold equally many, and counted as ambiguous where not.
+Their files name pictures of a private layout, so the caption is what tells the image. About 600,000 captions of CC3M
+stand on several images: those are matched in order where both sides hold equally many, else counted as ambiguous.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def _parsed_ids(row: Mapping[str, Any], num_captions: int, vocab: Vocabulary) ->
 
 
 def _canonical(value: object, name: str, vocab: Vocabulary) -> list[int]:
-    """Return the canonical tag ids in `value`, ascending. Raises BadRow where it is no list of ids of the vocabulary."""
+    """Return the canonical tag ids in `value`, ascending. Raises BadRow where it is no list of the vocabulary's ids."""
     if not isinstance(value, list) or not all(type(entry) is int for entry in value):
         raise BadRow(f"missing_field:{name}", value)
     if any(not 0 <= tag_id < len(vocab) for tag_id in value):

@@ -1,4 +1,4 @@
-"""A row's fields: taken, checked, turned into texts and records; what is wrong with a row is its reason to be rejected."""
+"""A row's fields: taken, checked, turned into texts and records. What is wrong with a row is why it is rejected."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from dataengine.identity import make_uid
 from dataengine.records import CaptionRecord, RejectedRow, Text, TextKind
-from dataengine.sources.addresses import address_keys, uid_identity, web_url
+from dataengine.sources.web_addresses import address_keys, uid_identity, web_url
 
 _MAX_VALUE_CHARS = 160
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
@@ -68,7 +68,7 @@ def optional_number(value: object) -> int | None:
 
 
 def valid_text(value: str) -> str:
-    """Return `value` with halves of surrogate pairs, which JSON escapes allow and UTF-8 does not, joined or replaced."""
+    """Return `value` with halves of surrogate pairs, which JSON allows and UTF-8 does not, joined or replaced."""
     if value.isascii():
         return value
     try:
@@ -123,7 +123,7 @@ def accepted_url(value: str) -> str:
 
 
 def web_record(dataset: str, url: str, source_id: str | None = None, **facts: Any) -> CaptionRecord:
-    """Return the record of an image that is known by its address; its uid comes from the id or, without one, the URL."""
+    """Return the record of an image known by its address; its uid comes from the id or, without one, the URL."""
     accepted = accepted_url(url)
     return CaptionRecord(
         uid=make_uid(dataset, source_id if source_id is not None else uid_identity(accepted)),

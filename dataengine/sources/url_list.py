@@ -1,7 +1,8 @@
 """A user's own list of addresses and captions: parquet, csv, tsv or jsonl, the text forms also gzipped.
 
-Columns, in any case: `url`; `caption`, `text` or `alt`; optional `id`, `dataset`, `source`, `license`, `split`, `width`,
-`height`, `sha256`, `md5`. A csv or tsv without header is read where the first row shows which column is the address.
+Columns, in any case: `url`; `caption`, `text` or `alt`; optional `id`, `dataset`, `source`, `license`, `split`,
+`width`, `height`, `sha256`, `md5`. A csv or tsv of two columns without header is read where the first row shows which
+one is the address.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from dataengine.errors import AnnotationsError, ConfigError
 from dataengine.extras import require
 from dataengine.io import exists, local_copy
 from dataengine.records import CaptionRecord, ExpectedCounts, RejectedRow, TextKind
-from dataengine.sources.addresses import looks_like_url
 from dataengine.sources.annotation_files import file_name
 from dataengine.sources.base import OfficialFile, SourceOptions
 from dataengine.sources.rows import (
@@ -33,6 +33,7 @@ from dataengine.sources.rows import (
     web_record,
 )
 from dataengine.sources.tsv import byte_lines, decode_line, text_lines
+from dataengine.sources.web_addresses import looks_like_url
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ class UrlListSource:
     FILES: ClassVar[tuple[OfficialFile, ...]] = ()
 
     def __init__(self, options: SourceOptions) -> None:
-        """Find the file. Raises ConfigError without one, AnnotationsError for one that is absent or of no known form."""
+        """Find the file. Raises ConfigError without one, AnnotationsError where it is absent or of no known form."""
         if not options.url_list:
             raise ConfigError("the url_list source needs url_list: a parquet, csv, tsv or jsonl file")
         self._path = options.url_list
@@ -144,7 +145,8 @@ def _named(names: Iterable[str], path: str) -> dict[str, int]:
     for meaning in ("url", "caption"):
         if meaning not in found:
             raise AnnotationsError(
-                f"{path}: no column for the {meaning} among {', '.join(lower)}; name it one of {', '.join(_COLUMNS[meaning])}"
+                f"{path}: no column for the {meaning} among {', '.join(lower)}; "
+                f"name it one of {', '.join(_COLUMNS[meaning])}"
             )
     return found
 

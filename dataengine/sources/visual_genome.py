@@ -1,4 +1,4 @@
-"""Visual Genome: the ready-made vg_caption.json, or region_descriptions.json with its boxes, joined with image_data.json.
+"""Visual Genome: the ready-made vg_caption.json, or region_descriptions.json with boxes; image_data.json beside.
 
 Images are held as id -> size (108,077 in all, about 15 MB).
 """
@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 from dataengine.errors import ConfigError
 from dataengine.identity import make_uid
 from dataengine.records import CaptionRecord, ExpectedCounts, Region, RejectedRow, Text
-from dataengine.sources.addresses import address_keys
 from dataengine.sources.annotation_files import AnnotationFolder
 from dataengine.sources.base import OfficialFile, SourceOptions
 from dataengine.sources.json_stream import read_rows
@@ -27,6 +26,7 @@ from dataengine.sources.rows import (
     read_texts,
     text_field,
 )
+from dataengine.sources.web_addresses import address_keys
 
 CAPTIONS = "vg_caption.json"
 REGIONS = "region_descriptions.json"
@@ -193,7 +193,7 @@ class _Reading:
 
 
 def _add_sentence(sentences: set[str], phrase: str) -> None:
-    """Add `phrase` to an image's sentences. Raises BadRow `repeated_sentence` where it is there but for case and full stop."""
+    """Add `phrase` to an image's sentences. Raises BadRow where it is there already, but for case and full stop."""
     sentence = " ".join(phrase.lower().split()).rstrip(". ")
     if sentence in sentences:
         raise BadRow("repeated_sentence", phrase)

@@ -16,10 +16,10 @@ from typing import Any, ClassVar
 from dataengine.errors import AnnotationsError, ConfigError
 from dataengine.identity import make_uid
 from dataengine.records import CaptionRecord, ExpectedCounts, RejectedRow
-from dataengine.sources.addresses import address_keys, uid_identity, web_url
 from dataengine.sources.base import OfficialFile, SourceOptions
 from dataengine.sources.local_images import is_image, tar_members
 from dataengine.sources.rows import BadRow, dataset_name, optional_number, read_texts
+from dataengine.sources.web_addresses import address_keys, uid_identity, web_url
 
 _MAX_SIDE_BYTES = 4 << 20
 """A caption or a sample's json above this is none."""
@@ -32,7 +32,7 @@ _MIRRORS = {
 
 
 class WebdatasetSource:
-    """Tars of pictures, captions and json. Where the json holds the address, the uid is the one of CC3M's or CC12M's row."""
+    """Tars of pictures, captions and json. With the address in the json, the uid is that of CC3M's or CC12M's row."""
 
     name: ClassVar[str] = "webdataset"
     FILES: ClassVar[tuple[OfficialFile, ...]] = (

@@ -7,7 +7,7 @@ import pytest
 
 from dataengine.errors import AnnotationsError, ConfigError
 from dataengine.identity import make_uid
-from dataengine.sources.local_images import read_local
+from dataengine.local_files import read_local
 
 from .conftest import Read
 
@@ -46,8 +46,8 @@ def test_captions_beside_the_pictures(read: Read, tmp_path: Path, form: str) -> 
     assert [text.original for text in record.texts] == ["a dog", "an animal"]
     assert (record.texts[0].kind, record.texts[0].source) == ("human", "plain")
     assert (record.uid, record.dataset, record.url) == (make_uid("my_photos", "b.JPG"), "my_photos", None)
-    assert read_local(record.local or "") == b"pixels b"
-    assert read_local(by_id["a/c.d.png"].local or "") == b"pixels c"
+    assert read_local(record.local or "", 100) == b"pixels b"
+    assert read_local(by_id["a/c.d.png"].local or "", 100) == b"pixels c"
     assert {row.where: row.reason for row in reading.rejected} == {
         "alone.webp": "no_caption",
         "bad.jpg": "not_utf8",

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dataengine.errors import AnnotationsError, StorageError
-from dataengine.sources.local_images import LocalImages, read_local, split_address
+from dataengine.errors import AnnotationsError
+from dataengine.local_files import read_local
+from dataengine.sources.local_images import LocalImages
 
 
 def make(tmp_path: Path, form: str) -> Path:
@@ -35,7 +36,7 @@ def test_find_and_read(tmp_path: Path, form: str) -> None:
     images = LocalImages(str(make(tmp_path, form)))
     assert len(images) == 1
     address = images.find("none.jpg", "1.jpg")
-    assert address is not None and read_local(address) == b"one"
+    assert address is not None and read_local(address, 100) == b"one"
     assert images.find("readme.txt") is None
 
 
@@ -43,29 +44,7 @@ def test_a_folder_of_archives(tmp_path: Path) -> None:
     make(tmp_path, "zip")
     address = LocalImages(str(tmp_path)).find("1.jpg")
     assert address == f"{tmp_path}/pictures.zip!train/1.jpg"
-    assert read_local(address) == b"one"
-
-
-@pytest.mark.parametrize(
-    ("address", "parts"),
-    [
-        ("/a/b.zip!c/d.jpg", ("/a/b.zip", "c/d.jpg")),
-        ("/a/b.tar!c!d.jpg", ("/a/b.tar", "c!d.jpg")),
-        ("/a!/b!c.jpg", ("/a!/b!c.jpg", None)),
-    ],
-)
-def test_split_address(address: str, parts: tuple[str, str | None]) -> None:
-    path, member = split_address(address)
-    assert (str(path), member) == parts
-
-
-@pytest.mark.parametrize(
-    "address", ["/none.jpg", "{zip}!none.jpg", "{tar}!none.jpg", "/none.zip!1.jpg", "/none.tar!1.jpg"]
-)
-def test_what_is_not_there_is_a_storage_error(tmp_path: Path, address: str) -> None:
-    named = address.format(zip=make(tmp_path, "zip"), tar=make(tmp_path, "tar"))
-    with pytest.raises(StorageError, match="cannot read the picture"):
-        read_local(named)
+    assert read_local(address, 100) == b"one"
 
 
 def test_what_is_no_place_for_pictures(tmp_path: Path) -> None:

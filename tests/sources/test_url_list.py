@@ -135,7 +135,7 @@ def test_halves_of_a_surrogate_pair_are_joined_or_replaced(read: Read, write: Wr
 
 
 def test_missing_cells_of_a_parquet(read: Read, tmp_path: Path) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"url": None, "caption": "a dog"},
         {"url": URLS[0], "caption": None},
         {"url": URLS[1], "caption": "a dog", "width": float("nan"), "license": None},

@@ -9,8 +9,8 @@ import pytest
 
 from dataengine.errors import AnnotationsError, ConfigError
 from dataengine.identity import make_uid
+from dataengine.local_files import read_local
 from dataengine.sources import SourceOptions
-from dataengine.sources.local_images import read_local
 from dataengine.sources.webdataset_shards import WebdatasetSource
 
 from .conftest import Read
@@ -43,7 +43,7 @@ def test_a_mirror_of_cc3m_has_cc3m_uids_and_its_own_pixels(read: Read, tmp_path:
     first, second = reading.records
     assert first.uid == make_uid("cc3m", URL) and first.same_as == [f"url:{URL}"]
     assert (first.url, first.local) == (None, f"{path}!00000.jpg")
-    assert read_local(first.local or "") == b"pixels 00000"
+    assert read_local(first.local or "", 100) == b"pixels 00000"
     assert (first.width, first.height, first.split, first.source_id) == (512, 384, "train", None)
     assert first.sha256 is None, "the json's hash is of the bytes before they were resized"
     assert (first.texts[0].kind, first.texts[0].source) == ("alt", "cc3m")

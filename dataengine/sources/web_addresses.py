@@ -55,7 +55,7 @@ def address_keys(url: str) -> list[str]:
 
 
 def _netloc(parts: SplitResult) -> str | None:
-    """Return userinfo, host and port of `parts`. Raises ValueError (UnicodeError is one) where there can be no such host."""
+    """Return userinfo, host and port of `parts`. Raises ValueError (UnicodeError is one) for an impossible host."""
     host = parts.hostname
     if not host or "\\" in parts.netloc:  # a backslash: clients disagree on where the host begins
         return None

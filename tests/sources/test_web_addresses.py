@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dataengine.sources.addresses import address_keys, looks_like_url, web_url
+from dataengine.sources.web_addresses import address_keys, looks_like_url, web_url
 
 
 @pytest.mark.parametrize(
