@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dataengine import io
@@ -65,9 +66,9 @@ def run_plan(options: BuildOptions, run: UnitRunner) -> dict[str, Any]:
 
 def run_fetch(options: BuildOptions, run: UnitRunner) -> Sequence[Any]:
     """Fetch every planned shard that is not fetched yet. Returns a FetchStats a shard."""
-    _need_plan(options.root)
+    fetch = _without_filters(options.fetch, _need_plan(options.root)["filters"])
     units = pending_shards(options.root)
-    return list(run(Stage("fetch", "dataengine.fetch:fetch_shard", options.root, options.fetch), units).values())
+    return list(run(Stage("fetch", "dataengine.fetch:fetch_shard", options.root, fetch), units).values())
 
 
 def run_annotate(options: BuildOptions, run: UnitRunner) -> Sequence[Any]:
@@ -95,9 +96,20 @@ def run_report(options: BuildOptions, run: UnitRunner | None = None) -> str:
     return write_report(options.root)
 
 
-def _need_plan(root: str) -> None:
-    if read_plan(root) is None:
+def _without_filters(fetch: FetchOptions, filters: Mapping[str, Any]) -> FetchOptions:
+    """Return the fetch without the bounds on a picture's shape that the plan has switched off."""
+    bounds = {"side": {"min_image_size": 1}, "aspect": {"max_aspect_ratio": math.inf}}
+    lifted: dict[str, Any] = {}
+    for name, bound in bounds.items():
+        lifted |= {} if filters[name]["on"] else bound
+    return replace(fetch, **lifted)
+
+
+def _need_plan(root: str) -> dict[str, Any]:
+    content = read_plan(root)
+    if content is None:
         raise ConfigError(f"nothing is planned at {root} (no plan.json); run `dataengine plan {root} ...` first")
+    return content
 
 
 _RUN: dict[str, Callable[[BuildOptions, UnitRunner], Any]] = {

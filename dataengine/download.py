@@ -48,7 +48,7 @@ COLUMNS = ("url", "caption", "uid", "dataset")
 """What a shard's feather file holds, in this order."""
 NUM_SHARD_DIGITS = 5
 MIN_KEY_CAPACITY = 10_000
-"""Rows a shard that img2dataset's keys have room for (its own default): keys keep their width whatever a shard holds."""
+"""Rows a shard that img2dataset's keys have room for (its own default): keys keep their width in every shard."""
 
 Resized = tuple[bytes | None, int | None, int | None, int | None, int | None, str | None]
 """JPEG, width, height, original width, original height, error: what img2dataset expects of a resizer."""
@@ -105,7 +105,7 @@ class ShardRun:
         if self.cancelled.is_set():
             raise FetchFailure("internal", "the shard was cancelled")
         if index not in self.local:
-            return fetch_url(address, self.options, self.cancelled)
+            return fetch_url(self.options.mirrored(address), self.options, self.cancelled)
         data = read_local(self.local[index], self.options.max_bytes)
         check_is_picture(data)
         return Fetched(data)
@@ -123,7 +123,7 @@ def _outcome(fetched: Fetched) -> Outcome:
 
 
 class PictureResizer(Resizer):  # type: ignore[misc]
-    """img2dataset's resizer in mode `keep_ratio`, fed by a decoder that refuses half pictures, turns others upright."""
+    """img2dataset's resizer in mode `keep_ratio`, behind a decoder that refuses half pictures."""
 
     def __init__(self, options: FetchOptions, cancelled: threading.Event) -> None:
         super().__init__(

@@ -49,6 +49,9 @@ class FetchOptions:
     """The name by which an X-Robots-Tag header may address this program alone."""
     disallowed_directives: tuple[str, ...] = ("noai", "noimageai", "noindex", "noimageindex")
     """X-Robots-Tag directives that make a picture `opt_out`; empty to ignore the header."""
+    mirrors: tuple[tuple[str, str], ...] = ()
+    """(prefix, replacement): an address that starts with a prefix is asked for at its replacement, the first that fits.
+    The ledger keeps the address; `final_url` says where the picture came from."""
 
     def __post_init__(self) -> None:
         mistakes = [
@@ -63,6 +66,13 @@ class FetchOptions:
         ]
         if mistakes:
             raise ConfigError("fetch options: " + "; ".join(mistakes))
+
+    def mirrored(self, url: str) -> str:
+        """Return where `url` is asked for: at a mirror, or at itself."""
+        for prefix, replacement in self.mirrors:
+            if url.startswith(prefix):
+                return replacement + url.removeprefix(prefix)
+        return url
 
     @property
     def user_agent_header(self) -> str:

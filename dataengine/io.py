@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import mimetypes
 import os
 import shutil
 import tempfile
@@ -93,7 +94,9 @@ def commit_bytes(data: bytes, url: str) -> None:
     if url.startswith("s3://"):
         with _storage_errors("write", url):
             bucket, key = _split_s3(url)
-            _s3().put_object(Bucket=bucket, Key=key, Body=data)
+            # A browser shows a page only when the store says that it is one.
+            content_type = mimetypes.guess_type(key)[0] or "application/octet-stream"
+            _s3().put_object(Bucket=bucket, Key=key, Body=data, ContentType=content_type)
         return
     target = Path(url)
     with _storage_errors("write", url):

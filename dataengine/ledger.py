@@ -60,7 +60,7 @@ def write_ledger(rows: Sequence[Row], img2dataset_parquet: Path, path: Path) -> 
 
 
 def pack_tar(source: Path, target: Path, rows: Sequence[Row]) -> None:
-    """Copy the samples of the successful `rows` to `target`, sorted, without times and owners: equal input, equal bytes.
+    """Copy the samples of the successful `rows` to `target`, sorted, without times and owners: equal in, equal out.
 
     Raises:
         ShardError: `source` ends early, or a successful row lacks one of its members.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from dataengine.identity import normalise_url
 from dataengine.records import CaptionRecord, Region, TagClaim, Text
 
 _FILLED = ("source_id", "url", "license", "width", "height", "sha256", "md5", "labels")
@@ -37,6 +38,7 @@ def _fill(base: CaptionRecord, record: CaptionRecord) -> None:
 
 
 def _append_texts(base: CaptionRecord, record: CaptionRecord) -> None:
+    stranger = record.uid == base.uid and _another_address(base, record)
     offset = len(base.regions)
     base.regions += [_rescale(region, record, base) for region in record.regions]
     known = {(text.original.strip().lower(), text.region) for text in base.texts}
@@ -45,10 +47,15 @@ def _append_texts(base: CaptionRecord, record: CaptionRecord) -> None:
         if text.region is not None:
             moved.region = text.region + offset
         identity = (moved.original.strip().lower(), moved.region)
-        if identity in known and moved.drop is None:
-            moved.drop = "repeated_in_image"
+        if moved.drop is None and (stranger or identity in known):
+            moved.drop = "duplicate_id" if stranger else "repeated_in_image"
         known.add(identity)
         base.texts.append(moved)
+
+
+def _another_address(base: CaptionRecord, record: CaptionRecord) -> bool:
+    """Return whether a row gives a known id with another URL: its texts may be about another picture."""
+    return bool(base.url and record.url) and normalise_url(base.url or "") != normalise_url(record.url or "")
 
 
 def _rescale(region: Region, record: CaptionRecord, base: CaptionRecord) -> Region:

@@ -89,7 +89,7 @@ def _plan(root: str, sources: Sequence[Source], options: PlanOptions, run: UnitR
         tallies = _ingest_all(root, sources, options, database, folder)
         database.add_pins(_read_pins(root))
         merged = database.resolve()
-        earlier, new = database.assign(options.shard_size)
+        earlier, new = database.assign(options.shard_size, _first_free_shard(root))
         stage = Stage("plan", "dataengine.planning:plan_shard", root, options)
         results = _run(stage, database, earlier + new, run)
         moved = database.move((uid for result in results for uid in result.overflow), options.shard_size)
@@ -158,6 +158,12 @@ def _read_pins(root: str) -> Iterator[tuple[str, int, bool]]:
         table = read_table(io.join(root, "records", name)).select(["uid", "pinned"])
         for row in table.to_pylist():
             yield row["uid"], int(name.removesuffix(".parquet")), row["pinned"]
+
+
+def _first_free_shard(root: str) -> int:
+    """Return a number above every image shard: retried pictures stand in shards that records/ does not know."""
+    names = io.list_files(io.join(root, "images"), "_stats.json")
+    return 1 + max((int(name.removesuffix("_stats.json")) for name in names), default=-1)
 
 
 # ---------------------------------------------------------------------------------------------------------- counting

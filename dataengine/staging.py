@@ -41,6 +41,7 @@ class PlanDatabase:
         self._db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA temp_store=FILE;" + _SCHEMA)
         self._pending: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
         self._sequence = 0
+        self._first_free = 0
 
     def __enter__(self) -> Self:
         return self
@@ -82,11 +83,12 @@ class PlanDatabase:
         """)
         return Counter((_dataset(uid), _dataset(root)) for uid, root in aliases.items())
 
-    def assign(self, shard_size: int) -> tuple[list[int], list[int]]:
+    def assign(self, shard_size: int, first_free: int = 0) -> tuple[list[int], list[int]]:
         """Give every image a shard: the one it has, or a new one. Returns (earlier shards, new shards).
 
-        New shards are cut in uid order, `shard_size` images each, after the highest number in use.
+        New shards are cut in uid order, `shard_size` images each, numbered from `first_free` or after the highest in use.
         """
+        self._first_free = first_free
         self._db.execute("UPDATE roots SET shard = (SELECT shard FROM pins WHERE pins.uid = roots.uid)")
         earlier = [row[0] for row in self._db.execute("SELECT DISTINCT shard FROM pins ORDER BY shard")]
         return earlier, self._cut("shard IS NULL", shard_size)
@@ -156,7 +158,7 @@ class PlanDatabase:
         query = (
             "SELECT 1 + MAX(COALESCE((SELECT MAX(shard) FROM roots), -1), COALESCE((SELECT MAX(shard) FROM pins), -1))"
         )
-        start = int(self._db.execute(query).fetchone()[0])
+        start = max(self._first_free, int(self._db.execute(query).fetchone()[0]))
         self._db.execute(
             "UPDATE roots SET shard = cut.shard FROM (SELECT uid AS cut_uid, "
             f"? + (ROW_NUMBER() OVER (ORDER BY uid) - 1) / ? AS shard FROM roots WHERE {condition}) AS cut "

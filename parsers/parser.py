@@ -55,7 +55,7 @@ class Parser:
         from dataengine.parsers.scene_graph import read_graphs
 
         ahead, to_graph = itertools.tee(tagged)
-        graphs = read_graphs((cleaned, found.phrases) for _, cleaned, found in to_graph)
+        graphs = read_graphs((cleaned, found) for _, cleaned, found in to_graph)
         return (self._result(*item, graph) for item, graph in zip(ahead, graphs, strict=True))
 
     def _result(self, caption: str, cleaned: Cleaned, tagged: Tagged, graph: SceneGraph | None = None) -> ParsedCaption:

@@ -6,12 +6,12 @@ import csv
 import functools
 from collections.abc import Mapping
 from importlib import resources
-from typing import Literal, NamedTuple, TypeAlias, cast
+from typing import Literal, NamedTuple, TypeAlias, cast, get_args
 
 from dataengine.errors import ConfigError
 from dataengine.parsers.tokens import split_words
 
-Effect: TypeAlias = Literal["swallow", "negate"]
+Effect: TypeAlias = Literal["swallow", "negate", "negate_phrase"]
 ScopeRole: TypeAlias = Literal["end", "end_after_word", "pass"]
 GraphRole: TypeAlias = Literal[
     "place_noun", "measure", "material", "colour", "shade", "container", "place_participle", "plural_name"
@@ -19,7 +19,11 @@ GraphRole: TypeAlias = Literal[
 
 
 class Blocker(NamedTuple):
-    """A phrase that gives no tag of its own: it swallows its words but those in `gives`, or opens a negation."""
+    """A phrase that gives no tag of its own.
+
+    swallow: its words give nothing but what `gives` names. negate: what follows is not there, up to the end of its clause.
+    negate_phrase: the same, but a participle ends it ("a man without a hat riding a horse").
+    """
 
     words: tuple[str, ...]
     effect: Effect
@@ -53,8 +57,10 @@ def load_graph_words(role: GraphRole) -> frozenset[str]:
 def _blocker(row: dict[str, str]) -> Blocker:
     words = split_words(row["phrase"])
     gives = tuple(form for form in (part.strip() for part in row["gives"].split(",")) if form)
-    if row["effect"] not in ("swallow", "negate") or not words or not row["group"]:
-        raise ConfigError(f"blockers.tsv: {row['phrase']!r} needs an effect (swallow or negate) and a group")
+    if row["effect"] not in get_args(Effect) or not words or not row["group"]:
+        raise ConfigError(
+            f"blockers.tsv: {row['phrase']!r} needs an effect ({', '.join(get_args(Effect))}) and a group"
+        )
     if unknown := [form for form in gives if not position_in(words, split_words(form))]:
         raise ConfigError(f"blockers.tsv: {row['phrase']!r} does not contain {unknown[0]!r}, which it should give")
     return Blocker(words, cast(Effect, row["effect"]), gives, row["group"])

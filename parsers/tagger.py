@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from dataengine.parsers.cleaning import PERSON_PLACEHOLDER, Cleaned, clean
-from dataengine.parsers.phrases import Blocker, load_blockers, load_scope, position_in
+from dataengine.parsers.phrases import Blocker, Effect, load_blockers, load_scope, position_in
 from dataengine.parsers.source_rules import SourceRules, source_rules
 from dataengine.parsers.tokens import Tokens, joins, split_words, tokenise
 from dataengine.records import Evidence, Rule, Span
@@ -45,6 +45,8 @@ class Tagged(NamedTuple):
     evidence: tuple[Evidence, ...]
     dropped: tuple[Dropped, ...]
     phrases: tuple[Phrase, ...]
+    negated: tuple[Span, ...]
+    """Stretches of the cleaned text that the caption says are not so."""
 
     @property
     def tag_ids(self) -> tuple[int, ...]:
@@ -68,6 +70,11 @@ class _Entry(NamedTuple):
     words: list[str]
     hits: tuple[_Hit, ...]
     blocker: Blocker | None
+
+    @property
+    def names_one(self) -> bool:
+        """Whether the words, down to the last, name one thing: a form, or "fire hydrant", which gives hydrant."""
+        return len(self.hits) == 1 and self.hits[0].last == len(self.words) and "of" not in self.words
 
 
 class _Node(NamedTuple):
@@ -97,7 +104,7 @@ class Tagger:
         """Return the tags of a caption that is already cleaned; spans refer to the caption as given."""
         scan = _Scan(cleaned, tokenise(cleaned.text))
         scan.run(self._index(rules.groups))
-        return Tagged(tuple(scan.evidence), tuple(scan.dropped), tuple(scan.phrases))
+        return Tagged(tuple(scan.evidence), tuple(scan.dropped), tuple(scan.phrases), tuple(scan.negated))
 
     def _index(self, groups: frozenset[str]) -> _Index:
         index = self._indexes.get(groups)
@@ -109,7 +116,17 @@ class Tagger:
 class _Scan:
     """One pass over a caption's words."""
 
-    __slots__ = ("cleaned", "dropped", "evidence", "negating", "phrases", "seen_word", "tokens")
+    __slots__ = (
+        "cleaned",
+        "dropped",
+        "evidence",
+        "negated",
+        "negation",
+        "negation_start",
+        "phrases",
+        "seen_word",
+        "tokens",
+    )
 
     def __init__(self, cleaned: Cleaned, tokens: Tokens) -> None:
         self.cleaned = cleaned
@@ -117,7 +134,9 @@ class _Scan:
         self.evidence: list[Evidence] = []
         self.dropped: list[Dropped] = []
         self.phrases: list[Phrase] = []
-        self.negating = False
+        self.negated: list[Span] = []
+        self.negation: Effect | None = None
+        self.negation_start = 0
         self.seen_word = False
 
     def run(self, index: _Index) -> None:
@@ -125,7 +144,7 @@ class _Scan:
         words = self.tokens.words
         position, num_words = 0, len(words)
         while position < num_words:
-            if self.negating:
+            if self.negation is not None:
                 self._bound_negation(position)
             node = index.get(words[position])
             entry = None if node is None else self._longest(node, position)
@@ -134,6 +153,7 @@ class _Scan:
                 continue
             self._take(entry, position)
             position += len(entry.words)
+        self._end_negation(num_words)
 
     def _longest(self, node: _Node, position: int) -> _Entry | None:
         words = self.tokens.words
@@ -154,28 +174,36 @@ class _Scan:
         for hit in entry.hits:
             first, last = position + hit.first, position + hit.last
             span = self._span(first, last)
-            if last - first > 1:
-                self.phrases.append(Phrase(self.tokens.starts[first], self.tokens.ends[last - 1], hit.opaque))
-            if self.negating:
+            if self.negation is not None:
                 self._drop(span, "negated", hit.tag_id)
             else:
                 self.evidence.append(Evidence(hit.tag_id, span, hit.rule))
+        end = position + len(entry.words)
+        if entry.names_one and end - position > 1:
+            self.phrases.append(Phrase(self.tokens.starts[position], self.tokens.ends[end - 1], entry.hits[0].opaque))
         if blocker is None:
             return
-        if blocker.effect == "negate":
-            self.negating, self.seen_word = True, False
+        if blocker.effect == "swallow":
+            self._drop(self._span(position, end), "blocked", None)
         else:
-            self._drop(self._span(position, position + len(entry.words)), "blocked", None)
+            self._end_negation(position)
+            self.negation, self.negation_start, self.seen_word = blocker.effect, position, False
 
     def _bound_negation(self, position: int) -> None:
         """End the negation before the word at `position` where its clause or noun phrase ends."""
-        _, starts, ends = self.tokens
-        role = load_scope().get(self.tokens.words[position])
+        words, starts, ends = self.tokens
+        role = load_scope().get(words[position])
+        participle = self.negation == "negate_phrase" and words[position].endswith("ing")
         gap_ends = position > 0 and _CLAUSE_END.search(self.cleaned.text, ends[position - 1], starts[position])
-        if gap_ends or role == "end" or (role == "end_after_word" and self.seen_word):
-            self.negating = False
+        if gap_ends or role == "end" or (self.seen_word and (role == "end_after_word" or participle)):
+            self._end_negation(position)
         elif role is None:
             self.seen_word = True
+
+    def _end_negation(self, position: int) -> None:
+        if self.negation is not None:
+            self.negated.append((self.tokens.starts[self.negation_start], self.tokens.ends[position - 1]))
+            self.negation = None
 
     def _drop(self, span: Span, reason: DropReason, tag_id: int | None) -> None:
         self.dropped.append(Dropped(span, reason, tag_id))

@@ -13,13 +13,16 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "records", "registry", "extras", "torch_guard", "identity"),
     ("io", "stage", "ray_job", "vocab"),
     ("tables", "parsers"),
-    ("sources", "filters", "tagging", "merging", "staging", "triplet", "phash", "shards"),
-    ("planning", "download", "http_client", "pictures", "addresses", "fetch_options", "annotators", "manifest"),
-    ("plan", "fetch", "bake", "verify", "export"),
+    ("sources", "filters", "tagging", "merging", "staging"),
+    ("addresses", "phash", "shards", "triplet", "pictures"),
+    ("fetch_options", "decode", "local_files", "http_client", "download", "ledger"),
+    ("planning", "annotators"),
+    ("plan", "fetch", "bake", "manifest", "verify", "export"),
     ("report", "demo"),
     ("build",),
     ("runner",),
     ("cli",),
+    ("__main__",),
 )
 """A module imports from its own row or from a row above it."""
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from dataengine.manifest import write_manifest
 from dataengine.records import CaptionRecord, TagClaim
 from dataengine.triplet import validate
 from dataengine.vocab import Vocabulary
-from tests.small_root import draw, jpeg, make_root, record, text, write_images, write_plan
+from tests.small_root import add_member, draw, jpeg, make_root, record, text, write_images, write_plan
 
 app = typer.Typer()
 app.command("verify")(verify_command)
@@ -156,3 +157,13 @@ def test_export_lists_twins(tmp_path: Path) -> None:
 def test_export_knows_its_formats(root: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="known: ram-json"):
         invoke("export", root, "--format", "coco", "--output", tmp_path / "x.json")
+
+
+@pytest.mark.parametrize("content", ["{}", '{"texts": [3], "tags": "x"}'])
+def test_inspect_says_what_a_foreign_sample_lacks(tmp_path: Path, content: str) -> None:
+    with tarfile.open(tmp_path / "1.tar", "w") as tar:
+        add_member(tar, "a.jpg", jpeg(draw(0)))
+        add_member(tar, "a.json", content.encode())
+    result = invoke("inspect", tmp_path / "1.tar")
+    assert (result.exit_code, result.exception) == (0, None)
+    assert "sample has no 'schema'" in result.stdout

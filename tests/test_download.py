@@ -41,7 +41,8 @@ SIGNATURES: dict[str, tuple[Any, str]] = {
         resizer.Resizer.__init__,
         (
             "self image_size resize_mode resize_only_if_bigger upscale_interpolation downscale_interpolation "
-            "encode_quality encode_format skip_reencode disable_all_reencoding min_image_size max_image_area max_aspect_ratio blurrer"
+            "encode_quality encode_format skip_reencode disable_all_reencoding min_image_size max_image_area "
+            "max_aspect_ratio blurrer"
         ),
     ),
     "Resizer.__call__": (resizer.Resizer.__call__, "self img_stream blurring_bbox_list"),

@@ -1,4 +1,4 @@
-"""The fetch stage on a local server: ledger, tar and statistics agree; a shard is whole or absent; a relaunch resumes."""
+"""The fetch stage on a local server: ledger, tar and statistics agree; a shard is whole or absent; a rerun resumes."""
 
 from __future__ import annotations
 

@@ -75,6 +75,12 @@ def test_more_than_a_page_of_objects_is_listed(s3_root: str) -> None:
     assert len(io.list_files(io.join(s3_root, "many"))) == 1003
 
 
+def test_a_page_is_stored_as_a_page(s3_root: str) -> None:
+    io.commit_bytes(b"<html>", io.join(s3_root, "report", "index.html"))
+    head = io._s3().head_object(Bucket="bucket", Key="some/root/report/index.html")
+    assert head["ContentType"] == "text/html"
+
+
 def test_a_path_through_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(StorageError, match="cannot write"):

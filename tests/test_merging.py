@@ -54,3 +54,16 @@ def test_side_rows_fill_facts_and_claims_unite() -> None:
     merged = merge_records("cc12m-1", rows)
     assert (merged.url, merged.sha256) == ("http://u", "ab")
     assert [(claim.id, claim.by) for claim in merged.tags] == [(2, ["ram_json"]), (5, ["labels", "ram_json"])]
+
+
+def test_an_id_with_two_addresses_keeps_the_first_picture_and_its_texts() -> None:
+    rows = [
+        make_record("list-1", url="http://u/1.jpg", texts=[make_text("a dog")]),
+        make_record("list-1", url="HTTP://U/1.jpg", texts=[make_text("a cat")]),
+        make_record("list-1", url="http://u/2.jpg", texts=[make_text("a bus")]),
+    ]
+    merged = merge_records("list-1", rows)
+    assert merged.url == "http://u/1.jpg"
+    assert [(text.original, text.drop) for text in merged.texts] == [
+        ("a dog", None), ("a cat", None), ("a bus", "duplicate_id"),
+    ]  # fmt: skip

@@ -42,7 +42,18 @@ def test_extras_pin_no_torch_into_base(pyproject: dict[str, Any]) -> None:
 @pytest.mark.slow
 def test_a_wheel_carries_code_and_data(repository: Path, tmp_path: Path) -> None:
     """Build a wheel, unpack it elsewhere, and use it there without the checkout."""
-    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(tmp_path), "."]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "-q",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        str(tmp_path),
+        ".",
+    ]
     source = tmp_path / "source"
     files = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard"], cwd=repository, capture_output=True, text=True, check=True

@@ -103,7 +103,9 @@ def test_a_stopped_job_leaves_whole_shards_and_its_relaunch_resumes(
     wait_until_clean(root)
     committed = set(io.list_files(str(root / "images"), "_stats.json"))
     for name in committed:
-        assert {(root / "images" / name.replace("_stats.json", suffix)).is_file() for suffix in (".tar", ".parquet")} == {True}
+        assert {
+            (root / "images" / name.replace("_stats.json", suffix)).is_file() for suffix in (".tar", ".parquet")
+        } == {True}
     result = ray_job(head, "submit", "--working-dir", ".", *JOB, *arguments, cwd=repository)
     assert result.returncode == 0, result.stdout
     check_shards(root, expected)

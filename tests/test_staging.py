@@ -82,3 +82,9 @@ def test_pinned_images_stay_and_new_ones_get_new_shards(database: PlanDatabase) 
     assert [len(list(database.records_of(shard))) for shard in (8, 9)] == [2, 1]
     assert database.move([uids[3]], 2) == [10]
     assert [record.uid for record in database.records_of(10)] == [uids[3]]
+
+
+def test_numbers_of_other_image_shards_are_left_free(database: PlanDatabase) -> None:
+    database.add(make_record("x", 1, url="http://1"), 0)
+    database.resolve()
+    assert database.assign(10, first_free=12) == ([], [12])

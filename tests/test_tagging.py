@@ -19,7 +19,9 @@ class WordParser:
 
     def parse_many(self, captions: Iterable[str], sources: Iterable[str | None]) -> Iterator[ParsedCaption]:
         for caption in captions:
-            found = [(WORDS[m[0].lower()], m.span()) for m in re.finditer(r"<\w+>|\w+", caption) if m[0].lower() in WORDS]
+            found = [
+                (WORDS[m[0].lower()], m.span()) for m in re.finditer(r"<\w+>|\w+", caption) if m[0].lower() in WORDS
+            ]
             tag_ids = tuple(sorted({tag_id for tag_id, _ in found}))
             evidence = tuple(Evidence(tag_id, span, "name") for tag_id, span in found)
             yield ParsedCaption(caption, tag_ids, tuple(map(str, tag_ids)), evidence)
@@ -77,7 +79,9 @@ def test_an_ordinary_word_redeems_the_placeholder(captions: tuple[str, ...]) -> 
 
 
 def test_imported_claims_stay() -> None:
-    record = tagged(PersonPolicy.DROP, "a dog", tags=[TagClaim(id=DOG, by=["ram_json"]), TagClaim(id=5, by=["ram_json"])])
+    record = tagged(
+        PersonPolicy.DROP, "a dog", tags=[TagClaim(id=DOG, by=["ram_json"]), TagClaim(id=5, by=["ram_json"])]
+    )
     assert claims(record) == [(5, ["ram_json"], None), (DOG, ["ram_json", "parse:0"], None)]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -163,6 +162,8 @@ class Vocabulary:
         return [self.tags[tag_id] for tag_id in sorted(ranks, key=lambda key: (*ranks[key], key))[:limit]]
 
     def _near_names(self, name: str, limit: int = 3) -> list[str]:
+        import difflib
+
         names = {normalise(tag.name): tag.name for tag in self.tags}
         return [names[near] for near in difflib.get_close_matches(normalise(name), names, n=limit, cutoff=0.7)]
 

@@ -152,6 +152,10 @@ class FetchFlags:
     user_agent: Annotated[
         str | None, _flag("--user-agent", "The whole User-Agent, in place of ours.", show_default=False)
     ] = None
+    mirror: Annotated[
+        list[str] | None,
+        _flag("--mirror", "PREFIX=REPLACEMENT (repeatable): ask for matching URLs elsewhere.", show_default=False),
+    ] = None
 
     def to_options(self) -> FetchOptions:
         """Return the fetch that the flags ask for. Raises ConfigError."""
@@ -165,6 +169,7 @@ class FetchFlags:
             thread_count=self.threads,
             contact=self.contact,
             user_agent=self.user_agent,
+            mirrors=split_mirrors(self.mirror),
         )
 
 
@@ -215,6 +220,20 @@ def split_images(values: list[str] | None) -> dict[str, str]:
             raise ConfigError(f"--images {value!r}: there is nothing at {path}")
         pairs[name] = str(_checked("--images", path))
     return pairs
+
+
+def split_mirrors(values: list[str] | None) -> tuple[tuple[str, str], ...]:
+    """Return (prefix, replacement) pairs from PREFIX=REPLACEMENT options. Raises ConfigError."""
+    pairs = []
+    for value in values or ():
+        prefix, equals, replacement = value.partition("=")
+        if not equals or not prefix or not replacement.startswith(("http://", "https://")):
+            example = "--mirror http://static.flickr.com/=https://live.staticflickr.com/"
+            raise ConfigError(
+                f"--mirror {value!r} is not PREFIX=REPLACEMENT with an http(s) replacement, as in {example}"
+            )
+        pairs.append((prefix, replacement))
+    return tuple(pairs)
 
 
 def _checked(option: str, value: str | None) -> Any:

@@ -24,8 +24,13 @@ Root: TypeAlias = Annotated[
 ]
 VocabularyFile: TypeAlias = Annotated[
     str | None,
-    typer.Option("--vocabulary", help="The text file of the shards' own vocabulary.", show_default="the 4,585 tags"),
+    typer.Option(
+        "--vocabulary", help="Text file of the shards' vocabulary, if it is not the packaged one.", show_default=False
+    ),
 ]
+
+_NO_ARRAYS = ("key", "image", "json", "__url__")
+_MAX_PROBLEMS = 5
 
 
 def verify_command(
@@ -144,40 +149,39 @@ def _print_check(check: ShardCheck, console: Console) -> None:
 
 def _describe_sample(sample: Sample, vocabulary: str | None) -> Group:
     """Return a sample as a person reads it. What a stranger's shard holds is stripped of terminal codes."""
+    from dataengine.triplet import validate
+
     triplet, picture = sample["json"], sample["image"]
-    vocab = _find_vocabulary(vocabulary, str(triplet.get("vocab", {}).get("sha256")))
-    source = triplet.get("source", {})
-    arrays = [name for name in sample if name not in ("key", "image", "json", "__url__")]
-    facts = [f"{picture.width}x{picture.height}", *(str(source.get(name)) for name in ("dataset", "split"))]
-    facts += [f"licence {source['license']}"] if source.get("license") else []
-    facts += [f"{name} {list(sample[name].shape)}" for name in arrays]
-    address = source.get("url") or source.get("id") or ""
-    return Group(
-        Rule(Text(_printable(sample["key"]), style="bold"), align="left"),
-        Text(_printable(", ".join(facts))),
-        Text(_printable(str(address)), style="dim", overflow="fold"),
-        _texts_table(triplet),
-        _tags_table(triplet, vocab),
-    )
+    title = Rule(Text(_printable(sample["key"]), style="bold"), align="left")
+    size = f"{picture.width}x{picture.height}"
+    if problems := validate(triplet):
+        return Group(
+            title, Text(size), *(Text(_printable(problem), style="red") for problem in problems[:_MAX_PROBLEMS])
+        )
+    vocab = _find_vocabulary(vocabulary, triplet["vocab"]["sha256"])
+    source = triplet["source"]
+    facts = [size, source["dataset"], source["split"], *([f"licence {source['license']}"] if source["license"] else [])]
+    facts += [f"{name} {list(sample[name].shape)}" for name in sample if name not in _NO_ARRAYS]
+    address = Text(_printable(source["url"] or source["id"] or ""), style="dim", overflow="fold")
+    return Group(title, Text(_printable(", ".join(facts))), address, _texts_table(triplet), _tags_table(triplet, vocab))
 
 
 def _texts_table(triplet: dict[str, Any]) -> Table:
-    table = _grid("text", "kind", "by", "", "")
-    for index, text in enumerate(triplet.get("texts", ())):
-        region = "" if text.get("region") is None else f"region {text['region']}"
-        cells = [f"{index}", text.get("kind"), text.get("by"), text.get("text")]
-        table.add_row(*(Text(_printable(str(cell))) for cell in cells), Text(region, style="dim"))
+    table = _grid("", "kind", "by", "text", "")
+    for index, text in enumerate(triplet["texts"]):
+        region = "" if text["region"] is None else f"region {text['region']}"
+        cells = [f"{index}", text["kind"], text["by"], text["text"]]
+        table.add_row(*(Text(_printable(cell)) for cell in cells), Text(region, style="dim"))
     return table
 
 
 def _tags_table(triplet: dict[str, Any], vocab: Vocabulary | None) -> Table:
     table = _grid("tag", "id", "claimed by", "score")
-    for tag in triplet.get("tags", ()):
-        known = vocab is not None and 0 <= tag["id"] < len(vocab)
-        name = vocab[tag["id"]].name if vocab is not None and known else "?"
-        sign = "not " if tag.get("state") == -1 else ""
-        score = "" if tag.get("score") is None else f"{tag['score']:.2f}"
-        cells = [sign + name, f"{tag['id']}", ", ".join(tag.get("by", ())), score]
+    for tag in triplet["tags"]:
+        name = vocab[tag["id"]].name if vocab is not None and tag["id"] < len(vocab) else "?"
+        sign = "not " if tag["state"] == -1 else ""
+        score = "" if tag["score"] is None else f"{tag['score']:.2f}"
+        cells = [sign + name, f"{tag['id']}", ", ".join(tag["by"]), score]
         table.add_row(*(Text(_printable(cell)) for cell in cells))
     return table
 

@@ -36,7 +36,7 @@ class AnnotationFolder:
         """Yield every path of `names` that is there, in the order of `names`, then of the sub-folders."""
         for name, subfolder, suffix in product(names, self._subfolders, ("", ".gz")):
             path = join(self.root, *filter(None, (subfolder, name + suffix)))
-            if exists(path) and (is_remote(path) or Path(path).is_file()):
+            if _is_file(path):
                 yield path
 
     def missing(self, what: str, files: Sequence[OfficialFile]) -> AnnotationsError:
@@ -96,6 +96,13 @@ class CountingReader:
         data = self._stream.read(size)
         self.position += len(data)
         return data
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return exists(path) and (is_remote(path) or Path(path).is_file())
+    except OSError as error:  # a folder that may not be entered
+        raise AnnotationsError(f"cannot look for {path}: {error.strerror or error}") from error
 
 
 def _buffered(stream: Any) -> BufferedReader:

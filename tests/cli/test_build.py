@@ -141,6 +141,14 @@ def test_flags_reach_the_fetch() -> None:
     assert options.contact == "a@b.example"
 
 
+def test_mirrors_are_prefixes() -> None:
+    options = FetchFlags(mirror=["http://static.flickr.com/=https://live.staticflickr.com/"]).to_options()
+    assert options.mirrored("http://static.flickr.com/1/2_a.jpg") == "https://live.staticflickr.com/1/2_a.jpg"
+    assert options.mirrored("http://example.com/1.jpg") == "http://example.com/1.jpg"
+    with pytest.raises(ConfigError, match=r"is not PREFIX=REPLACEMENT .* as in --mirror"):
+        FetchFlags(mirror=["http://a/=file:///etc/"]).to_options()
+
+
 def test_option_groups_become_options() -> None:
     seen: list[object] = []
 

@@ -272,6 +272,28 @@ def test_a_gzip_cut_short_is_an_error(write: Write, read: Read) -> None:
         read("coco")
 
 
+def test_json_that_is_not_utf8_is_an_error(write: Write, read: Read) -> None:
+    content = json.dumps(official("train2014", {1: ["a cafe"]})).encode().replace(b"cafe", b"caf\xe9")
+    write("captions_train2014.json", content)
+    with pytest.raises(AnnotationsError, match=r"captions_train2014\.json is broken JSON near byte"):
+        read("coco")
+
+
+def test_half_a_surrogate_pair_is_replaced(write: Write, read: Read) -> None:
+    write("captions_train2014.json", official("train2014", {1: ["a dog \ud83d"]}))
+    (caption,) = read("coco").captions
+    assert caption.encode().decode() == caption and caption.startswith("a dog ")
+
+
+def test_a_folder_that_may_not_be_entered_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def refuse(path: str) -> bool:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr("dataengine.sources.annotation_files.exists", refuse)
+    with pytest.raises(AnnotationsError, match=r"cannot look for .*Permission denied"):
+        CocoSource(SourceOptions(annotations_dir=str(tmp_path)))
+
+
 def test_the_first_release_names_a_dead_host(write: Write, read: Read) -> None:
     data = official("train2014", {1: ["one"]})
     data["images"][0]["coco_url"] = "http://mscoco.org/images/1"

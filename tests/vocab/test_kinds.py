@@ -37,7 +37,7 @@ RULES = {
     "food": "pizza; apple; broccoli; coffee; lamb; lunch",
     "scene": "beach; kitchen; church; park; sunset; autumn; snow; skyscraper; train track",
     "attribute": "red; white; wet; stripe; circle; rural; close-up",
-    "action": "sit; sitting; run; tennis; yoga; play golf; eat",
+    "action": "sit; sitting; run; tennis; yoga; playing golf; eat",
     "event": "wedding; concert; baseball game; halloween; earthquake",
     "abstract": "friendship; jazz; company; tv drama; type; disease",
 }

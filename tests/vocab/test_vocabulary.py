@@ -118,7 +118,22 @@ def test_lookup_finds_surface_forms(vocab: Vocabulary, surface: str, name: str, 
 
 @pytest.mark.parametrize(
     "surface",
-    ["parked", "ground", "led", "dove", "shelving", "glass", "dish", "baked", "shop", "sofa", "people", "xyzzy", "", "-"],
+    [
+        "parked",
+        "ground",
+        "led",
+        "dove",
+        "shelving",
+        "glass",
+        "dish",
+        "baked",
+        "shop",
+        "sofa",
+        "people",
+        "xyzzy",
+        "",
+        "-",
+    ],
 )
 def test_lookup_leaves_out_other_words(vocab: Vocabulary, surface: str) -> None:
     assert vocab.lookup(surface) is None
@@ -228,7 +243,14 @@ def test_above_threshold_refuses_another_length(vocab: Vocabulary) -> None:
 
 @pytest.mark.parametrize(
     ("text", "first"),
-    [("couch", "couch"), ("DOG", "dog"), ("grey", "gray"), ("沙发", "couch"), ("zebrra", "zebra"), ("tennis rac", "tennis racket")],
+    [
+        ("couch", "couch"),
+        ("DOG", "dog"),
+        ("grey", "gray"),
+        ("沙发", "couch"),
+        ("zebrra", "zebra"),
+        ("tennis rac", "tennis racket"),
+    ],
 )
 def test_search_puts_the_nearest_first(vocab: Vocabulary, text: str, first: str) -> None:
     assert vocab.search(text)[0].name == first
@@ -286,7 +308,15 @@ def test_own_list_takes_order_and_names_from_the_file(write: Callable[..., Path]
 
 @pytest.mark.parametrize(
     ("surface", "tag_id"),
-    [("quokkas", 0), ("dogs", 1), ("moon buggies", 2), ("moon-buggy", 2), ("befriended", 3), ("sat", 4), ("cats", None)],
+    [
+        ("quokkas", 0),
+        ("dogs", 1),
+        ("moon buggies", 2),
+        ("moon-buggy", 2),
+        ("befriended", 3),
+        ("sat", 4),
+        ("cats", None),
+    ],
 )
 def test_own_list_has_inflections(write: Callable[..., Path], surface: str, tag_id: int | None) -> None:
     own = Vocabulary.load(write("quokka\nDog\nmoon buggy\nbefriend\nsit\n"))
@@ -355,7 +385,9 @@ def test_a_missing_list_and_a_folder_are_named_errors(tmp_path: Path) -> None:
 
 
 def test_synonyms_add_forms_to_either_vocabulary(write: Callable[..., Path]) -> None:
-    synonyms = write("form\ttag name\n# seats\nsofa\tcouch\nSet-tee\tCouch\ndogs\tanimal\ncouches\tcouch\n", "synonyms.tsv")
+    synonyms = write(
+        "form\ttag name\n# seats\nsofa\tcouch\nSet-tee\tCouch\ndogs\tanimal\ncouches\tcouch\n", "synonyms.tsv"
+    )
     vocab = Vocabulary.load(synonyms=synonyms)
     assert vocab.lookup("Sofa") == vocab.lookup("set tee") == SurfaceForm(1141, "synonym")
     assert vocab.lookup("dogs") == SurfaceForm(vocab.id_of("animal"), "synonym")
