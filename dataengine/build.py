@@ -98,7 +98,7 @@ def run_report(options: BuildOptions, run: UnitRunner | None = None) -> str:
 
 def _without_filters(fetch: FetchOptions, filters: Mapping[str, Any]) -> FetchOptions:
     """Return the fetch without the bounds on a picture's shape that the plan has switched off."""
-    bounds = {"side": {"min_image_size": 1}, "aspect": {"max_aspect_ratio": math.inf}}
+    bounds: dict[str, dict[str, Any]] = {"side": {"min_image_size": 1}, "aspect": {"max_aspect_ratio": math.inf}}
     lifted: dict[str, Any] = {}
     for name, bound in bounds.items():
         lifted |= {} if filters[name]["on"] else bound

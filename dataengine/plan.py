@@ -21,6 +21,7 @@ from dataengine import __version__, io
 from dataengine.errors import AnnotationsError
 from dataengine.planning import STAGED_DIR, PlanOptions, ShardPlan, records_url
 from dataengine.records import CaptionRecord, RejectedRow
+from dataengine.shard_vocabulary import write_vocabulary
 from dataengine.sources import SOURCES, Source
 from dataengine.stage import Stage, UnitRunner, unit_name
 from dataengine.staging import PlanDatabase
@@ -53,6 +54,7 @@ def plan(root: str, options: PlanOptions, run: UnitRunner, *, replan: bool = Fal
     with tempfile.TemporaryDirectory(prefix="dataengine-plan-") as folder:
         content = _plan(root, sources, options, run, Path(folder))
     content = {"fingerprint": fingerprint, **content}
+    write_vocabulary(Vocabulary.load(options.vocabulary, options.synonyms), io.join(root, "shards"))
     io.commit_bytes((json.dumps(content, indent=1) + "\n").encode(), io.join(root, PLAN_FILE))
     return content
 

@@ -107,7 +107,8 @@ class _StageRun:
 
     def finish(self, units: Sequence[int]) -> dict[int, Any]:
         """Run all units, retrying those that raise. Returns unit -> result."""
-        waiting, failed = deque(_Unit(number) for number in units), []
+        waiting = deque(_Unit(number) for number in units)
+        failed: list[_Unit] = []
         results: dict[int, Any] = {}
         most = _TASKS_PER_CPU * max(1, int(self._ray.cluster_resources().get("CPU", 1)))
         while waiting or self._running:

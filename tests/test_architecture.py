@@ -14,7 +14,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("io", "stage", "ray_job", "vocab"),
     ("tables", "parsers"),
     ("sources", "filters", "tagging", "merging", "staging"),
-    ("addresses", "phash", "shards", "triplet", "pictures"),
+    ("addresses", "phash", "shard_vocabulary", "shards", "triplet", "pictures"),
     ("fetch_options", "decode", "local_files", "http_client", "download", "ledger"),
     ("planning", "annotators"),
     ("plan", "fetch", "bake", "manifest", "verify", "export"),

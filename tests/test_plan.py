@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from dataengine.filters import filter_states
 from dataengine.plan import REJECTED_FILE, plan, read_plan
 from dataengine.planning import PlanOptions
 from dataengine.records import CaptionRecord
+from dataengine.shard_vocabulary import find_vocabulary
 from dataengine.sources import SourceOptions
-from dataengine.stage import run_in_process
+from dataengine.stage import Stage, run_in_process
 from dataengine.tables import read_records
 
 SENTENCES = ("a dog sitting on a couch", "two cats sleep near a table", "a red bus on the road")
@@ -105,7 +107,7 @@ def test_a_relaunch_changes_nothing(root: str, options: PlanOptions) -> None:
     plan(root, options, run_in_process)
     before = {name: io.read_bytes(io.join(root, "records", name)) for name in io.list_files(io.join(root, "records"))}
 
-    def refuse(*_: object) -> Any:
+    def refuse(stage: Stage, units: Sequence[int]) -> Any:
         raise AssertionError("the plan was up to date and ran again")
 
     plan(root, options, refuse)
@@ -202,3 +204,15 @@ def test_an_unknown_source_is_named(root: str) -> None:
     options = PlanOptions(sources=("cc3",), source_options=SourceOptions(annotations_dir="."))
     with pytest.raises(UnknownComponentError, match=r"no source named 'cc3'; known: .*cc3m"):
         plan(root, options, run_in_process)
+
+
+def test_an_own_vocabulary_travels_with_the_shards(root: str, tmp_path: Path, options: PlanOptions) -> None:
+    names = tmp_path / "mine.txt"
+    names.write_text("couch\ndog\nhorse\n")
+    content = plan(root, replace(options, vocabulary=str(names)), run_in_process)
+    vocab = find_vocabulary(io.join(root, "shards"), content["vocabulary"]["sha256"])
+    assert vocab is not None
+    assert [tag.name for tag in vocab.tags] == ["couch", "dog", "horse"]
+    coco = [record for _, record in all_records(root).values() if record.dataset == "coco"]
+    assert {claim.id for record in coco for claim in record.tags} == {0, 1}
+    assert find_vocabulary(io.join(root, "shards"), "0" * 64) is None

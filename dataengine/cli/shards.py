@@ -48,7 +48,7 @@ def verify_command(
 
     directory = shards_dir(root)
     manifest = read_manifest(directory)
-    vocab = _find_vocabulary(vocabulary, manifest["vocabulary"]["sha256"])
+    vocab = _find_vocabulary(vocabulary, manifest["vocabulary"]["sha256"], directory)
     report = VerifyReport(url=directory, problems=check_totals(manifest))
     with _progress() as progress:
         task = progress.add_task("verify", total=len(manifest["shards"]))
@@ -110,16 +110,17 @@ def export_command(
     Console().print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _find_vocabulary(path: str | None, sha256: str) -> Vocabulary | None:
+def _find_vocabulary(path: str | None, sha256: str, directory: str) -> Vocabulary | None:
     """Return the vocabulary whose hash is `sha256`; None where only its hash is known. Raises ConfigError on another."""
+    from dataengine.shard_vocabulary import find_vocabulary
     from dataengine.vocab import Vocabulary
 
+    if path is None:
+        return find_vocabulary(directory, sha256)
     vocab = Vocabulary.load(path)
-    if vocab.sha256 == sha256:
-        return vocab
-    if path is not None:
+    if vocab.sha256 != sha256:
         raise ConfigError(f"{path} is not the vocabulary of these shards: its hash is {vocab.sha256}, theirs {sha256}")
-    return None
+    return vocab
 
 
 def _progress() -> Progress:
@@ -137,7 +138,9 @@ def _print_report(report: VerifyReport, vocab: Vocabulary | None) -> None:
     summary += ", no error" if report.ok else f", {report.num_errors:,} errors"
     console.print(Text(summary, style="bold green" if report.ok else "bold red"))
     if vocab is None:
-        console.print("tag ids were not checked: the vocabulary is not the packaged one; give it with --vocabulary")
+        console.print(
+            "tag ids were not checked: no vocabulary.txt stands beside the shards; give theirs with --vocabulary"
+        )
 
 
 def _print_check(check: ShardCheck, console: Console) -> None:
@@ -158,7 +161,7 @@ def _describe_sample(sample: Sample, vocabulary: str | None) -> Group:
         return Group(
             title, Text(size), *(Text(_printable(problem), style="red") for problem in problems[:_MAX_PROBLEMS])
         )
-    vocab = _find_vocabulary(vocabulary, triplet["vocab"]["sha256"])
+    vocab = _find_vocabulary(vocabulary, triplet["vocab"]["sha256"], sample["__url__"].rpartition("/")[0] or ".")
     source = triplet["source"]
     facts = [size, source["dataset"], source["split"], *([f"licence {source['license']}"] if source["license"] else [])]
     facts += [f"{name} {list(sample[name].shape)}" for name in sample if name not in _NO_ARRAYS]

@@ -15,6 +15,7 @@ from dataengine.report.causes import explain_cause
 from dataengine.report.documents import read_json, section
 from dataengine.report.pictures import Gallery, choose_pictures
 from dataengine.report.summary import ReportSummary, summarise
+from dataengine.shard_vocabulary import find_vocabulary
 from dataengine.vocab import Vocabulary
 
 REPORT_FILE = "report/index.html"
@@ -24,15 +25,15 @@ _NONE = "–"
 def write_report(root: str, vocab: Vocabulary | None = None) -> str:
     """Write the page about the data set at `root` and return its address. Equal inputs give equal bytes.
 
-    `vocab` is the vocabulary of the plan; without it the packaged one is taken where its hash is the plan's, and tags
-    are shown by id where it is not. Stages that have not run yet are said so on the page.
+    `vocab` is the vocabulary of the plan; without it the packaged one or the one beside the shards is taken, whichever
+    has the plan's hash, and tags are shown by id where none has. Stages that have not run yet are said so on the page.
 
     Raises:
         ConfigError: no stage has left anything at `root`.
         ShardError: a plan, ledger, manifest or commit record is broken.
         StorageError: the page can't be written.
     """
-    vocab = _match_vocabulary(root, vocab or Vocabulary.load())
+    vocab = _match_vocabulary(root, vocab)
     summary = summarise(root, vocab)
     gallery = choose_pictures(root, summary.bake.shards, vocab) if summary.bake else Gallery(())
     url = io.join(root, *REPORT_FILE.split("/"))
@@ -70,10 +71,13 @@ def render_page(summary: ReportSummary, gallery: Gallery) -> str:
     )
 
 
-def _match_vocabulary(root: str, vocab: Vocabulary) -> Vocabulary | None:
-    """Return `vocab` unless the plan names another one by its hash."""
+def _match_vocabulary(root: str, vocab: Vocabulary | None) -> Vocabulary | None:
+    """Return the vocabulary that the plan names by its hash: `vocab`, the packaged one, or the one beside the shards."""
     plan = read_json(io.join(root, "plan.json")) or {}
-    return vocab if section(plan, "vocabulary").get("sha256") in (None, vocab.sha256) else None
+    sha256 = section(plan, "vocabulary").get("sha256")
+    if sha256 is None or (vocab is not None and vocab.sha256 == sha256):
+        return vocab or Vocabulary.load()
+    return find_vocabulary(io.join(root, "shards"), sha256)
 
 
 def _draw_figures(summary: ReportSummary) -> dict[str, Markup]:

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Self
 
 import pytest
 import typer
@@ -27,7 +28,7 @@ runner = CliRunner()
 class IdleRunner:
     """Stands in for Ray where no stage may run."""
 
-    def __enter__(self) -> IdleRunner:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None: ...
