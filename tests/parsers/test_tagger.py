@@ -127,7 +127,7 @@ def test_sources_read_the_same_words_differently(tagger: Tagger, vocab: Vocabula
 
 
 def test_unknown_source_is_named_with_the_known_ones(tagger: Tagger) -> None:
-    with pytest.raises(ConfigError, match="'flickr'.*plain, coco, vg, sbu, cc3m, cc12m, alt"):
+    with pytest.raises(ConfigError, match=r"'flickr'.*plain, coco, vg, sbu, cc3m, cc12m, alt"):
         tagger.tag("a dog", "flickr")
 
 
