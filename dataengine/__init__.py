@@ -24,7 +24,9 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
+        from dataengine import extras
         from dataengine.registry import load_target
 
-        return load_target(_HOMES[name])
+        with extras.named():
+            return load_target(_HOMES[name])
     raise AttributeError(f"module 'dataengine' has no attribute {name!r}")

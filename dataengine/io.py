@@ -7,6 +7,7 @@ one rename or one PUT: a reader sees the whole file or none.
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import mimetypes
 import os
@@ -188,7 +189,25 @@ def _rename(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with source.open("rb") as stream:
         os.fsync(stream.fileno())
-    source.replace(target)
+    try:
+        source.replace(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        _move_across(source, target)
+
+
+def _move_across(source: Path, target: Path) -> None:
+    """Move a file to another file system: copied beside its target first, so that a reader sees the whole file or none."""
+    temporary = target.parent / f"{TEMPORARY_PREFIX}{os.getpid()}-{target.name}"
+    try:
+        shutil.copyfile(source, temporary)
+        with temporary.open("rb") as stream:
+            os.fsync(stream.fileno())
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    source.unlink()
 
 
 @contextlib.contextmanager

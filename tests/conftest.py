@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,3 +29,13 @@ def shared_dir() -> Path:
     if not (path / "README.md").is_file():
         pytest.skip(f"no shared folder at {path}; set DATAENGINE_SHARED")
     return path
+
+
+@pytest.fixture(autouse=True)
+def _no_guard_is_left_behind() -> Iterator[None]:
+    """Fail a test that keeps torch out of the tests' own process: every later test that needs torch would be skipped."""
+    yield
+    guards = [finder for finder in sys.meta_path if type(finder).__name__ == "_TorchBlocker"]
+    for guard in guards:
+        sys.meta_path.remove(guard)
+    assert not guards, "the torch guard was installed in the tests' process: run the command in a process of its own"

@@ -1,5 +1,6 @@
 """Storage, on a local disk and on an S3 server of the test's own."""
 
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,6 +54,24 @@ def test_a_staged_file_is_moved(root: str) -> None:
         io.commit_file(staging / "x.tar", io.join(root, "images", "x.tar"))
     assert io.read_bytes(io.join(root, "images", "x.tar")) == b"tar"
     assert not staging.exists()
+
+
+def test_a_file_of_another_disk_is_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    staged, target = tmp_path / "scratch" / "x.tar", tmp_path / "root" / "x.tar"
+    staged.parent.mkdir()
+    staged.write_bytes(b"tar")
+    rename = Path.replace
+
+    def replace(self: Path, other: Path) -> Path:
+        if self.parent != other.parent:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        return rename(self, other)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    io.commit_file(staged, str(target))
+    assert target.read_bytes() == b"tar"
+    assert [path.name for path in target.parent.iterdir()] == ["x.tar"]
+    assert not staged.exists()
 
 
 def test_only_the_first_exclusive_writer_wins(root: str) -> None:

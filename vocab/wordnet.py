@@ -98,6 +98,16 @@ def propose_synonyms(
     return found
 
 
+def first_senses(names: Iterable[tuple[str, str]], wordnet_dir: Path) -> list[tuple[str, str] | None]:
+    """Return (synset, gloss) of the first sense of each (name, part of speech), None where WordNet has none.
+
+    Raises VocabularyError where `wordnet_dir` holds no WordNet.
+    """
+    with _open_wordnet(wordnet_dir) as reader:
+        found = [reader.synsets(name.replace(" ", "_"), pos=part) for name, part in names]
+        return [(senses[0].name(), " ".join(senses[0].definition().split())) if senses else None for senses in found]
+
+
 @contextlib.contextmanager
 def _open_wordnet(wordnet_dir: Path) -> Iterator[Any]:
     """Yield NLTK's reader over a copy of the folder, which gets the `lexnames` file that Debian's lacks.

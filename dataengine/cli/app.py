@@ -9,7 +9,7 @@ from types import FrameType
 import typer
 from rich.console import Console
 
-from dataengine import __version__
+from dataengine import __version__, extras
 from dataengine.cli import build, demo, parse, shards, vocab
 from dataengine.errors import DataEngineError
 
@@ -58,7 +58,8 @@ def run(command: typer.Typer) -> None:
 
     signal.signal(signal.SIGTERM, exit_on_sigterm)
     try:
-        command()
+        with extras.named():
+            command()
     except DataEngineError as error:
         Console(stderr=True).print(f"error: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(2)

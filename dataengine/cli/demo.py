@@ -27,8 +27,9 @@ def demo_command(
     from dataengine.demo.data import pictures, write_annotations
     from dataengine.demo.server import PictureServer
 
+    served = pictures()
     out = _clear(out)
-    with PictureServer(pictures()) as server:
+    with PictureServer(served) as server:
         write_annotations(out / "annotations", server.base_url)
         plan = PlanFlags(annotations=str(out / "annotations"), shard_size=25, parser="graph")
         fetch = FetchFlags(timeout=3.0, deadline=5.0)

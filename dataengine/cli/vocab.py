@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
@@ -85,6 +86,11 @@ def stats_command(vocabulary: VocabularyFile = None, synonyms: SynonymsFile = No
 
 @app.command("build")
 def build_command(
+    corpus: Annotated[
+        Path | None,
+        typer.Argument(metavar="[CAPTIONS]", help="Captions to build a tag list of your own from.", show_default=False),
+    ] = None,
+    size: Annotated[int, typer.Option("--size", help="Tags of a list built from captions.")] = 4585,
     wordnet: Annotated[
         Path | None,
         typer.Option(
@@ -103,11 +109,78 @@ def build_command(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Rebuild wordnet.tsv (with --wordnet), the kinds in tags.tsv, and synonyms.tsv."""
+    """Build a tag list from CAPTIONS; without them, rebuild the packaged vocabulary's derived files.
+
+    From captions: parse, count heads, modifiers and verbs, rank, keep the commonest. With --wordnet, names of one sense
+    are proposed as synonyms in OUT/synonyms.tsv, to be judged by you; without it none are proposed.
+    """
+    if corpus is not None:
+        facts = _build_from_captions(corpus, size, wordnet, out)
+    else:
+        facts = _rebuild_packaged(wordnet, out, candidates)
+    if as_json:
+        _print_json(facts)
+        return
+    for line in (*facts["notes"], *(f"wrote {path}" for path in facts["files"])):
+        _print(line)
+    _print(", ".join(f"{value:,} {name}" for name, value in facts.items() if isinstance(value, int)))
+
+
+@app.command("coverage")
+def coverage_command(
+    corpus: Annotated[Path, typer.Argument(metavar="CAPTIONS", help="jsonl, csv, tsv, parquet or plain text.")],
+    top: Annotated[int, typer.Option("--top", min=1, help="Print so many missed words.")] = 50,
+    source: Annotated[
+        str | None, typer.Option("--source", help="Source of captions that name none.", show_default=False)
+    ] = None,
+    vocabulary: VocabularyFile = None,
+    synonyms: SynonymsFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print which frequent words of a corpus give no tag, and the share of captions that get one."""
+    from dataengine.parsers.corpus import measure_coverage
+    from dataengine.parsers.tagger import Tagger
+
+    rejected: Counter[str] = Counter()
+    coverage = measure_coverage(_captions(corpus, source, rejected), Tagger(_load(vocabulary, synonyms)))
+    num_captions = max(coverage.num_captions, 1)
+    facts = {
+        "captions": coverage.num_captions,
+        "rejected rows": dict(rejected),
+        "captions with a tag": round(coverage.num_tagged / num_captions, 4),
+        "tags a caption": round(coverage.num_tags / num_captions, 3),
+        "missed": [
+            {"word": word, "captions": count, "example": coverage.examples[word]}
+            for word, count in sorted(coverage.missed.items(), key=lambda item: (-item[1], item[0]))[:top]
+        ],
+    }
+    _print_json(facts) if as_json else _print_coverage(facts)
+
+
+def _build_from_captions(corpus: Path, size: int, wordnet: Path | None, out: Path | None) -> dict[str, Any]:
+    from dataengine import torch_guard
+    from dataengine.errors import ConfigError
+
+    if out is None:
+        raise ConfigError("a tag list built from captions needs a place: give --out DIR")
+    torch_guard.keep_torch_out()
+    from dataengine.parsers.corpus import choose_tags, count_names, write_vocabulary
+
+    rejected: Counter[str] = Counter()
+    counts = count_names(caption for caption, _ in _captions(corpus, None, rejected))
+    found = choose_tags(counts, size, wordnet)
+    notes = [f"{number:,} rows rejected: {reason}" for reason, number in rejected.items()]
+    if wordnet is None:
+        notes.append("no synonyms are proposed: they come from WordNet (--wordnet DIR)")
+    files = [str(path) for path in write_vocabulary(found, out)]
+    return {"files": files, "tags": len(found.tags), "proposed synonyms": len(found.proposals), "notes": notes}
+
+
+def _rebuild_packaged(wordnet: Path | None, out: Path | None, candidates: Path | None) -> dict[str, Any]:
     from dataengine.vocab import build
 
     report = build.build(wordnet, out or build.PACKAGE_DIR, candidates)
-    facts = {
+    return {
         "files": [str(path) for path in report.files],
         "tags": report.num_tags,
         "synsets": report.num_synsets,
@@ -115,12 +188,30 @@ def build_command(
         "candidates": report.num_candidates,
         "notes": list(report.notes),
     }
-    if as_json:
-        _print_json(facts)
-        return
-    for line in (*report.notes, *(f"wrote {path}" for path in report.files)):
-        _print(line)
-    _print(f"{report.num_tags:,} tags, {report.num_forms:,} surface forms beside the names")
+
+
+def _captions(corpus: Path, source: str | None, rejected: Counter[str]) -> Iterator[tuple[str, str]]:
+    """Yield (caption, known source) of a file; rejected rows are counted by reason."""
+    from dataengine.parsers.caption_files import read_captions
+    from dataengine.parsers.source_rules import resolve_source, source_rules
+    from dataengine.records import RejectedRow
+
+    default = source_rules(source).name
+    for row in read_captions(str(corpus)):
+        if isinstance(row, RejectedRow):
+            rejected[row.reason] += 1
+        else:
+            yield row.caption, resolve_source(row.source)[0] if row.source else default
+
+
+def _print_coverage(facts: dict[str, Any]) -> None:
+    table = _table("word", "captions", "for example")
+    for missed in facts.pop("missed"):
+        table.add_row(missed["word"], f"{missed['captions']:,}", missed["example"])
+    _print(table)
+    for name, value in facts.items():
+        if value not in ({}, 0):
+            _print(f"{name}: {value}")
 
 
 def _load(vocabulary: Path | None, synonyms: Path | None) -> Vocabulary:
