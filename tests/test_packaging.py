@@ -39,6 +39,19 @@ def test_extras_pin_no_torch_into_base(pyproject: dict[str, Any]) -> None:
     assert not {"torch", "ray", "img2dataset", "pyarrow"} & set(base.replace(">", " ").replace("=", " ").split())
 
 
+def test_make_takes_a_python_that_runs_and_fits(repository: Path, tmp_path: Path) -> None:
+    """A version manager's `python3.11` may be a stub that fails, and `python3` another version."""
+    versions = {"python3.11": "exit 127", "python3.12": "exit 127", "python3": "exit 1", "python": "exit 0"}
+    for name, body in versions.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    command = ["make", "--eval=shown: ; @echo [$(PYTHON)]", "shown"]
+    shown = subprocess.run(
+        command, cwd=repository, env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, text=True, check=True
+    )
+    assert shown.stdout.strip() == "[python]"
+
+
 @pytest.mark.slow
 def test_a_wheel_carries_code_and_data(repository: Path, tmp_path: Path) -> None:
     """Build a wheel, unpack it elsewhere, and use it there without the checkout."""
