@@ -17,7 +17,7 @@ from importlib.abc import MetaPathFinder
 
 class NotInstalled(MetaPathFinder):
     absent = set("PIL boto3 botocore cv2 fsspec ijson img2dataset jinja2 matplotlib py3langid pyarrow ray skimage sklearn".split())
-    absent |= {"torch", "urllib3", "webdataset"}
+    absent |= {"torch", "webdataset"}
 
     def find_spec(self, name, path, target=None):
         if name.partition(".")[0] in self.absent:
@@ -56,12 +56,10 @@ def test_a_command_names_the_extra_that_it_needs(tmp_path: Path, command: str) -
     assert [path.name for path in tmp_path.iterdir()] == ["captions.jsonl"]
 
 
-@pytest.mark.parametrize(
-    "command", ["parse 'a dog'", "parse --input captions.jsonl", "vocab show dog", "annotate root"]
-)
+@pytest.mark.parametrize("command", ["parse dog", "parse --input captions.jsonl", "vocab show dog", "annotate root"])
 def test_the_rest_works_without_any(tmp_path: Path, command: str) -> None:
     (tmp_path / "captions.jsonl").write_text('{"caption": "a dog"}\n')
-    result = run_base(tmp_path, "from dataengine.cli import main; main()", *command.replace("'", "").split(" ", 2))
+    result = run_base(tmp_path, "from dataengine.cli import main; main()", *command.split())
     assert result.returncode == 0, result.stderr
 
 

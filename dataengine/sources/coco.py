@@ -18,7 +18,7 @@ from dataengine.sources.annotation_files import AnnotationFolder, file_name
 from dataengine.sources.base import OfficialFile, SourceOptions
 from dataengine.sources.json_stream import read_rows, stream_items
 from dataengine.sources.local_images import LocalImages, open_images
-from dataengine.sources.rows import BadRow, mapping, number_field, optional_number, read_texts, text_field
+from dataengine.sources.rows import BadRow, mapping, number_field, image_side, read_texts, text_field
 from dataengine.sources.web_addresses import address_keys, web_url
 
 TRAIN_2014 = "captions_train2014.json"
@@ -151,7 +151,7 @@ class _Reading:
             record.same_as.append(f"flickr:{flickr_id}")
         if image_id not in earlier:
             self._set_address(record, image_id, url, name)
-        record.width, record.height = optional_number(row.get("width")), optional_number(row.get("height"))
+        record.width, record.height = image_side(row.get("width")), image_side(row.get("height"))
         record.license = None if row.get("license") is None else str(row["license"])
         record.same_as = sorted(set(record.same_as))
         yield record

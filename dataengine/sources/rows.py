@@ -11,6 +11,8 @@ from dataengine.records import CaptionRecord, RejectedRow, Text, TextKind
 from dataengine.sources.web_addresses import address_keys, uid_identity, web_url
 
 _MAX_VALUE_CHARS = 160
+_MAX_SIDE = 1 << 24
+"""Pixels; beyond it a width or height is a slip, and it would not fit the tables."""
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _MD5 = re.compile(r"[0-9a-fA-F]{32}")
@@ -65,6 +67,12 @@ def optional_number(value: object) -> int | None:
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}(?:\.0)?", value.strip()):
         return int(value.strip().removesuffix(".0"))
     return None
+
+
+def image_side(value: object) -> int | None:
+    """Return `value` as a side in pixels; None, an unknown side, where it is no number or no picture is that large."""
+    number = optional_number(value)
+    return number if number is not None and 0 < number <= _MAX_SIDE else None
 
 
 def valid_text(value: str) -> str:

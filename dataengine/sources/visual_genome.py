@@ -109,7 +109,7 @@ class _Reading:
         url = accepted_url(text_field(row, "url"))
         record = self._record(image_id, [])
         self._set_address(record, image_id, url)
-        record.width, record.height = optional_number(row.get("width")), optional_number(row.get("height"))
+        record.width, record.height = image_side(row.get("width")), image_side(row.get("height"))
         record.same_as = address_keys(url)
         for key, name in (("coco", "coco_id"), ("flickr", "flickr_id")):
             shared = optional_number(row.get(name))

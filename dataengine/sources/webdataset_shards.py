@@ -18,7 +18,7 @@ from dataengine.identity import make_uid
 from dataengine.records import CaptionRecord, ExpectedCounts, RejectedRow
 from dataengine.sources.base import OfficialFile, SourceOptions
 from dataengine.sources.local_images import is_image, tar_members
-from dataengine.sources.rows import BadRow, dataset_name, optional_number, read_texts
+from dataengine.sources.rows import BadRow, dataset_name, image_side, read_texts
 from dataengine.sources.web_addresses import address_keys, uid_identity, web_url
 
 _MAX_SIDE_BYTES = 4 << 20
@@ -95,8 +95,8 @@ class WebdatasetSource:
             source_id=None if url else f"{path.stem}/{key}",
             local=f"{path}!{picture}",
             split="validation" if "validation" in path.name else "train",
-            width=optional_number(facts.get("width")),
-            height=optional_number(facts.get("height")),
+            width=image_side(facts.get("width")),
+            height=image_side(facts.get("height")),
             same_as=address_keys(url) if url else [],
             texts=texts,
         )
