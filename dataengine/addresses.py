@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from dataengine import io
-from dataengine.errors import ConfigError, ShardError, StorageError
+from dataengine.errors import ConfigError, ShardError
 
 MANIFEST_NAME = "manifest.json"
 
@@ -38,7 +38,7 @@ def expand_braces(pattern: str) -> list[str]:
 def shards_dir(url: str) -> str:
     """Return the folder of a data set's manifest: `url` itself or `url`/shards. Raises ShardError without a manifest."""
     for directory in (io.join(url, "shards"), url.rstrip("/")):
-        if _is_there(io.join(directory, MANIFEST_NAME)):
+        if io.exists(io.join(directory, MANIFEST_NAME)):
             return directory
     raise ShardError(f"no {MANIFEST_NAME} in {url} or {url}/shards; run `dataengine bake ROOT` first")
 
@@ -76,15 +76,6 @@ def _match(pattern: str) -> list[str]:
         return sorted(path for path in glob.glob(pattern) if Path(path).is_file())  # noqa: PTH207 - takes absolute patterns
     directory, _, name = pattern.rpartition("/")
     return [io.join(directory, found) for found in io.list_files(directory) if fnmatch.fnmatchcase(found, name)]
-
-
-def _is_there(url: str) -> bool:
-    if not url.startswith(("http://", "https://")):
-        return io.exists(url)
-    try:
-        return bool(io.read_bytes(url))
-    except StorageError:  # the web says "absent" in many ways, and what counts is that it can't be read
-        return False
 
 
 def _listed_in_manifest(url: str) -> list[str]:

@@ -41,6 +41,8 @@ class BuildOptions:
     def __post_init__(self) -> None:
         """Refuse unknown stages, and a plan stage without options. Raises ConfigError."""
         unknown = [stage for stage in self.stages if stage not in STAGES]
+        if not self.stages:
+            raise ConfigError(f"no stages; name some of {', '.join(STAGES)}")
         if unknown:
             raise ConfigError(f"no stage named {', '.join(unknown)}; known: {', '.join(STAGES)}")
         if "plan" in self.stages and self.plan is None:
@@ -49,11 +51,14 @@ class BuildOptions:
 
 def build(options: BuildOptions, run: UnitRunner) -> dict[str, Any]:
     """Run the stages. Returns stage -> what it answered: plan.json's content, fetch and bake results, the report's address."""
-    io.remove_staging(options.root)
     answers: dict[str, Any] = {}
-    for stage in STAGES:
-        if stage in options.stages:
-            answers[stage] = _RUN[stage](options, run)
+    io.remove_staging(options.root)
+    try:
+        for stage in STAGES:
+            if stage in options.stages:
+                answers[stage] = _RUN[stage](options, run)
+    finally:
+        io.remove_staging(options.root)
     return answers
 
 

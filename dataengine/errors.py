@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Self
 
 
 class DataEngineError(Exception):
@@ -14,13 +15,24 @@ class MissingExtraError(DataEngineError):
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(f"{package} is not installed; it comes with: pip install 'ram-dataengine[{extra}]'")
+        self._arguments = (package, extra)
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        """Let the error travel from a worker: by itself, pickle would call the class with the message alone."""
+        return type(self), self._arguments
 
 
 class UnknownComponentError(DataEngineError):
     """A registry holds nothing under the name that was asked for."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
-        super().__init__(f"no {kind} named {name!r}; known: {', '.join(sorted(known))}")
+        names = sorted(known)
+        super().__init__(f"no {kind} named {name!r}; known: {', '.join(names)}")
+        self._arguments = (kind, name, names)
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str, list[str]]]:
+        """Let the error travel from a worker, as MissingExtraError does."""
+        return type(self), self._arguments
 
 
 class ConfigError(DataEngineError):

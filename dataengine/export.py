@@ -126,7 +126,10 @@ def _split_sample(key: str, members: list[Member], url: str) -> tuple[dict[str, 
 
 def _check_vocabulary(triplet: Mapping[str, Any], twins_of: Twins | None, url: str) -> None:
     if twins_of is not None and triplet["vocab"]["sha256"] != twins_of.sha256:
-        raise ConfigError(f"{url} has tags of {triplet['vocab']['name']!r}, not of the vocabulary given for its twins")
+        raise ConfigError(
+            f"{url} has tags of {triplet['vocab']['name']!r}, not of the vocabulary given for its twins; "
+            "export shards of one vocabulary at a time"
+        )
 
 
 def _write_picture(picture: Member, path: Path) -> None:

@@ -9,7 +9,7 @@ from types import ModuleType
 
 from dataengine.errors import MissingExtraError
 
-_BUILD = "PIL boto3 botocore cv2 fsspec ijson img2dataset jinja2 matplotlib py3langid pyarrow ray webdataset"
+_BUILD = "PIL boto3 botocore cv2 fsspec ijson img2dataset matplotlib py3langid pyarrow ray webdataset"
 _EXTRAS = dict.fromkeys(_BUILD.split(), "build") | dict.fromkeys(("skimage", "sklearn"), "demo")
 """Module -> the extra that brings it, for what our modules import at their top."""
 

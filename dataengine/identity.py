@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from urllib.parse import urlsplit, urlunsplit
@@ -12,6 +13,7 @@ _FLICKR_HOST = re.compile(r"(?:^|\.)(?:static\.?flickr|staticflickr)\.com$")
 _FLICKR_PATH = re.compile(r"/(\d{5,})_[0-9a-z]+(?:_[a-z0-9]{1,2})?\.\w+$", re.IGNORECASE)
 
 
+@functools.lru_cache(maxsize=64)  # a row's uid, its key and the test for another address ask for the same one
 def normalise_url(url: str) -> str:
     """Return `url` with scheme and host in lower case, without default port and fragment, percent-codes in upper case.
 

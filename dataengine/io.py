@@ -22,6 +22,8 @@ from dataengine.extras import require
 
 TEMPORARY_PREFIX = ".tmp-"
 """Names that start so are half-written; listings leave them out and a job removes them at start and end."""
+_STAGED_IN = ("", "records/", "images/", "annotations/*/", "shards/", "report/")
+"""The folders of a root where names with TEMPORARY_PREFIX are ours."""
 
 
 def is_remote(url: str) -> bool:
@@ -56,16 +58,24 @@ def read_bytes(url: str) -> bytes:
 
 
 def exists(url: str) -> bool:
-    """Return whether a file or an object stands at `url`."""
-    if not url.startswith("s3://"):
-        return Path(url).exists()
-    bucket, key = _split_s3(url)
+    """Return whether a file or an object stands at `url`. Raises StorageError where that can't be told.
+
+    The web says "absent" in many ways: an http(s) address is there where it can be opened.
+    """
     try:
-        _s3().head_object(Bucket=bucket, Key=key)
-    except require("botocore.exceptions", "build").ClientError as error:
-        if error.response["Error"]["Code"] in ("404", "NoSuchKey", "NotFound"):
+        with _storage_errors("look at", url):
+            if not is_remote(url):
+                return Path(url).exists()
+            if url.startswith("s3://"):
+                bucket, key = _split_s3(url)
+                _s3().head_object(Bucket=bucket, Key=key)
+            else:
+                open_read(url).close()
+    except StorageError as error:
+        is_absent = not url.startswith("s3://") or _s3_code(error.__cause__) in ("404", "NoSuchKey", "NotFound")
+        if is_remote(url) and is_absent:
             return False
-        raise StorageError(f"cannot look at {url}: {error}") from error
+        raise
     return True
 
 
@@ -75,14 +85,15 @@ def list_files(directory: str, suffix: str = "") -> list[str]:
         names = _list_s3(directory)
     else:
         path = Path(directory)
-        names = [entry.name for entry in path.iterdir() if entry.is_file()] if path.is_dir() else []
+        with _storage_errors("list", directory):
+            names = [entry.name for entry in path.iterdir() if entry.is_file()] if path.is_dir() else []
     return sorted(name for name in names if name.endswith(suffix) and not name.startswith(TEMPORARY_PREFIX))
 
 
 def commit_file(path: Path, url: str) -> None:
     """Move the finished local file `path` to `url` in one step: a rename, or one upload. Raises StorageError."""
     with _storage_errors("write", url):
-        if url.startswith("s3://"):
+        if _is_s3(url):
             bucket, key = _split_s3(url)
             _s3().upload_file(str(path), bucket, key)
             path.unlink()
@@ -92,7 +103,7 @@ def commit_file(path: Path, url: str) -> None:
 
 def commit_bytes(data: bytes, url: str) -> None:
     """Write `data` to `url` in one step. Raises StorageError."""
-    if url.startswith("s3://"):
+    if _is_s3(url):
         with _storage_errors("write", url):
             bucket, key = _split_s3(url)
             # A browser shows a page only when the store says that it is one.
@@ -116,12 +127,12 @@ def commit_bytes(data: bytes, url: str) -> None:
 def create_exclusive(data: bytes, url: str) -> bool:
     """Write `data` to `url` only where nothing stands there. Returns False where something does."""
     with _storage_errors("write", url):
-        if url.startswith("s3://"):
+        if _is_s3(url):
             bucket, key = _split_s3(url)
             try:
                 _s3().put_object(Bucket=bucket, Key=key, Body=data, IfNoneMatch="*")
-            except require("botocore.exceptions", "build").ClientError as error:
-                if error.response["Error"]["Code"] in ("PreconditionFailed", "412"):
+            except Exception as error:
+                if _s3_code(error) in ("PreconditionFailed", "412"):
                     return False
                 raise
             return True
@@ -137,7 +148,7 @@ def create_exclusive(data: bytes, url: str) -> bool:
 def remove(url: str) -> None:
     """Remove the file or object at `url`; nothing happens where there is none."""
     with _storage_errors("remove", url):
-        if url.startswith("s3://"):
+        if _is_s3(url):
             bucket, key = _split_s3(url)
             _s3().delete_object(Bucket=bucket, Key=key)
         else:
@@ -162,14 +173,16 @@ def staging_dir(root: str) -> Iterator[Path]:
 
 
 def remove_staging(root: str) -> None:
-    """Remove what a killed process left half-written directly in the local folder `root`."""
-    if is_remote(root) or not Path(root).is_dir():
+    """Remove what a killed process left half-written in a job's folder `root`."""
+    if _is_s3(root):
+        for key in _keys(join(root, TEMPORARY_PREFIX)):
+            remove(f"s3://{_split_s3(root)[0]}/{key}")
         return
-    for leftover in Path(root).glob(f"{TEMPORARY_PREFIX}*"):
+    for leftover in (path for folder in _STAGED_IN for path in Path(root).glob(f"{folder}{TEMPORARY_PREFIX}*")):
         if leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)
         else:
-            leftover.unlink(missing_ok=True)
+            remove(str(leftover))
 
 
 @contextlib.contextmanager
@@ -180,7 +193,7 @@ def local_copy(url: str) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / url.rsplit("/", 1)[-1]
-        with open_read(url) as stream, path.open("wb") as target:
+        with _storage_errors("copy", url), open_read(url) as stream, path.open("wb") as target:
             shutil.copyfileobj(stream, target)
         yield path
 
@@ -225,6 +238,19 @@ def _storage_errors(verb: str, url: str) -> Iterator[None]:
         raise
 
 
+def _is_s3(url: str) -> bool:
+    """Return whether `url` is on s3://, or else on a local disk. Raises StorageError where it is neither."""
+    if is_remote(url) and not url.startswith("s3://"):
+        raise StorageError(f"cannot write {url}: only a local folder or an s3:// address can be written")
+    return url.startswith("s3://")
+
+
+def _s3_code(error: BaseException | None) -> str:
+    """Return the code in a client's error, "" where it has none."""
+    response: dict[str, Any] = getattr(error, "response", None) or {}
+    return str(response.get("Error", {}).get("Code", ""))
+
+
 def _split_s3(url: str) -> tuple[str, str]:
     bucket, _, key = url.removeprefix("s3://").partition("/")
     return bucket, key
@@ -237,7 +263,13 @@ def _s3() -> Any:
 
 
 def _list_s3(directory: str) -> list[str]:
-    bucket, key = _split_s3(directory.rstrip("/") + "/")
-    pages = _s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key, Delimiter="/")
-    with _storage_errors("list", directory):
-        return [item["Key"][len(key) :] for page in pages for item in page.get("Contents", ())]
+    folder = directory.rstrip("/") + "/"
+    return [key[len(_split_s3(folder)[1]) :] for key in _keys(folder, Delimiter="/")]
+
+
+def _keys(prefix_url: str, **options: str) -> list[str]:
+    """Return the keys of the objects whose address starts with `prefix_url`."""
+    bucket, prefix = _split_s3(prefix_url)
+    with _storage_errors("list", prefix_url):
+        pages = _s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, **options)
+        return [item["Key"] for page in pages for item in page.get("Contents", ())]

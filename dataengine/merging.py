@@ -21,11 +21,18 @@ def merge_records(uid: str, records: Sequence[CaptionRecord]) -> CaptionRecord:
     base = replace(owners[0] if owners else records[0], uid=uid)
     base.texts, base.regions, base.tags, base.same_as = [], [], [], []
     for record in [*owners, *(record for record in records if record.uid != uid)]:
-        _fill(base, record)
-        _append_texts(base, record)
-        base.tags = _merge_claims(base.tags, record.tags)
+        if record.uid == uid and _another_address(base, record):
+            base.texts += [_duplicate(text, record.dataset) for text in record.texts]
+        else:
+            _fill(base, record)
+            _append_texts(base, record)
+            base.tags = _merge_claims(base.tags, record.tags)
     base.merged = sorted({record.uid for record in records} - {uid})
     return base
+
+
+def _duplicate(text: Text, dataset: str) -> Text:
+    return replace(text, dataset=text.dataset or dataset, drop=text.drop or "duplicate_id", region=None)
 
 
 def _fill(base: CaptionRecord, record: CaptionRecord) -> None:
@@ -38,7 +45,6 @@ def _fill(base: CaptionRecord, record: CaptionRecord) -> None:
 
 
 def _append_texts(base: CaptionRecord, record: CaptionRecord) -> None:
-    stranger = record.uid == base.uid and _another_address(base, record)
     offset = len(base.regions)
     base.regions += [_rescale(region, record, base) for region in record.regions]
     known = {(text.original.strip().lower(), text.region) for text in base.texts}
@@ -47,15 +53,17 @@ def _append_texts(base: CaptionRecord, record: CaptionRecord) -> None:
         if text.region is not None:
             moved.region = text.region + offset
         identity = (moved.original.strip().lower(), moved.region)
-        if moved.drop is None and (stranger or identity in known):
-            moved.drop = "duplicate_id" if stranger else "repeated_in_image"
+        if moved.drop is None and identity in known:
+            moved.drop = "repeated_in_image"
         known.add(identity)
         base.texts.append(moved)
 
 
 def _another_address(base: CaptionRecord, record: CaptionRecord) -> bool:
     """Return whether a row gives a known id with another URL: its texts may be about another picture."""
-    return bool(base.url and record.url) and normalise_url(base.url or "") != normalise_url(record.url or "")
+    if not base.url or not record.url or base.url == record.url:
+        return False
+    return normalise_url(base.url) != normalise_url(record.url)
 
 
 def _rescale(region: Region, record: CaptionRecord, base: CaptionRecord) -> Region:

@@ -1,8 +1,8 @@
 """The one place that knows Ray: maps a stage over its units with back-pressure, retries and a clear end.
 
 A unit is a shard. It runs in one Ray task that reads and writes its shard itself, so no pixel enters the object store.
-A unit that raises is run at most twice more; the others go on meanwhile, and the stage fails at its end with the names of
-the units that failed for good. What is committed stays: relaunching the same command is the resume.
+A unit that raises, or whose worker dies, is run at most twice more; the others go on meanwhile, and the stage fails at its
+end with the names of the units that failed for good. What is committed stays: relaunching the same command is the resume.
 """
 
 from __future__ import annotations
@@ -10,11 +10,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import signal
+import socket
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any, Self
 
 from dataengine import io
@@ -34,6 +37,8 @@ _CANCEL_GRACE_S = 2.0
 """Ray gives a stopped job about 3 s before it kills; running tasks use them to remove their half-written files."""
 _LOOPBACK = "127.0.0.2"
 """An embedded Ray listens here only. Ray replaces 127.0.0.1 by the machine's public address, but takes this as it is."""
+_HOST_AND_PORT = re.compile(r"(?:ray://)?(?P<host>[^/\[\]]+|\[[^\]]+\]):(?P<port>\d+)")
+_CONNECT_TIMEOUT_S = 5.0
 
 
 @dataclass
@@ -50,7 +55,7 @@ class RayRunner:
         """Start or join Ray; `num_cpus` bounds an embedded one. Raises MissingExtraError, ConfigError."""
         self._ray = require("ray", "build")
         self._progress = progress
-        with _same_sigterm_handler():
+        with _signals_held():
             self._started = _start_ray(self._ray, num_cpus)
 
     def __enter__(self) -> Self:
@@ -73,13 +78,12 @@ class RayRunner:
             self._progress.finish(stage.name)
 
     def check_root(self, root: str) -> None:
-        """Refuse a local root that some node can't see: one task a node looks for a probe file.
+        """Refuse a root that can't be written or that some node can't see: one task a node looks for a probe file.
 
         Raises:
-            ConfigError: names the nodes that did not see it.
+            ConfigError: names the nodes that did not see it, and why.
+            StorageError: it can't be written.
         """
-        if io.is_remote(root):
-            return
         probe = io.join(root, f"{io.TEMPORARY_PREFIX}probe-{os.getpid()}")
         io.commit_bytes(b"probe", probe)
         try:
@@ -88,16 +92,21 @@ class RayRunner:
             io.remove(probe)
         if blind:
             raise ConfigError(
-                f"--root {root} is not seen by {len(blind)} of the cluster's nodes ({', '.join(blind)}); "
-                "give a folder that all nodes mount, or an s3:// address"
+                f"--root {root} is not seen by {len(blind)} of the cluster's nodes ({'; '.join(blind)}); "
+                "give a folder that all nodes mount, or an s3:// address that all may read"
             )
 
     def _nodes_blind_to(self, path: str) -> list[str]:
+        """Return the address of each node that does not see `path`, with the reason."""
         strategy = require("ray.util.scheduling_strategies", "build").NodeAffinitySchedulingStrategy
         nodes = [node for node in self._ray.nodes() if node["Alive"]]
-        task = self._ray.remote(num_cpus=0)(_sees)
-        sights = [task.options(scheduling_strategy=strategy(node["NodeID"], soft=False)).remote(path) for node in nodes]
-        return [node["NodeManagerAddress"] for node, seen in zip(nodes, self._ray.get(sights), strict=True) if not seen]
+        task = self._ray.remote(num_cpus=0, max_retries=0)(_look_for)
+        looks = [task.options(scheduling_strategy=strategy(node["NodeID"], soft=False)).remote(path) for node in nodes]
+        answers = [_get(self._ray, look) for look in looks]
+        faults = [
+            (node["NodeManagerAddress"], found or error) for node, (found, error) in zip(nodes, answers, strict=True)
+        ]
+        return [f"{address}: {fault}" for address, fault in faults if fault]
 
 
 class _StageRun:
@@ -106,7 +115,8 @@ class _StageRun:
     def __init__(self, ray: Any, stage: Stage, progress: Progress) -> None:
         self._ray, self._stage, self._progress = ray, stage, progress
         self._running: dict[Any, _Unit] = {}
-        self._task = ray.remote(num_cpus=1, max_retries=MAX_ATTEMPTS, retry_exceptions=False)(_run_unit)
+        # No retries by Ray: a unit whose worker dies counts as failed here, and is told like any other.
+        self._task = ray.remote(num_cpus=1, max_retries=0)(_run_unit)
         self._task = self._task.options(name=f"dataengine:{stage.name}", runtime_env=_runtime_env(stage))
 
     def finish(self, units: Sequence[int]) -> dict[int, Any]:
@@ -114,10 +124,10 @@ class _StageRun:
         waiting = deque(_Unit(number) for number in units)
         failed: list[_Unit] = []
         results: dict[int, Any] = {}
-        most = _TASKS_PER_CPU * max(1, int(self._ray.cluster_resources().get("CPU", 1)))
         while waiting or self._running:
-            while waiting and len(self._running) < most:
+            for _ in range(min(len(waiting), self._num_free())):
                 self._submit(waiting.popleft())
+            self._progress.tick(self._stage.name)
             for unit, result, error in self._next_done():
                 if error is None:
                     results[unit.number] = result
@@ -134,8 +144,12 @@ class _StageRun:
             self._ray.cancel(reference, force=False)
         if self._running:
             self._ray.wait(list(self._running), num_returns=len(self._running), timeout=_CANCEL_GRACE_S)
-            io.remove_staging(self._stage.root)
         self._running.clear()
+
+    def _num_free(self) -> int:
+        """Return how many more tasks Ray may have now: nodes come and go while a stage runs."""
+        num_cpus = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+        return max(0, _TASKS_PER_CPU * num_cpus - len(self._running))
 
     def _submit(self, unit: _Unit) -> None:
         unit.attempts += 1
@@ -145,17 +159,7 @@ class _StageRun:
 
     def _next_done(self) -> list[tuple[_Unit, Any, str | None]]:
         done, _ = self._ray.wait(list(self._running), num_returns=1, timeout=_POLL_S)
-        return [(self._running.pop(reference), *self._outcome(reference)) for reference in done]
-
-    def _outcome(self, reference: Any) -> tuple[Any, str | None]:
-        try:
-            return self._ray.get(reference), None
-        except self._ray.exceptions.RayTaskError as error:
-            cause = error.cause
-            logger.debug("a task failed", exc_info=error)
-            return None, str(cause) if isinstance(cause, DataEngineError) else f"{type(cause).__name__}: {cause}"
-        except self._ray.exceptions.RayError as error:
-            return None, f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
+        return [(self._running.pop(reference), *_get(self._ray, reference)) for reference in done]
 
     def _retry_or_fail(self, unit: _Unit, error: str, waiting: deque[_Unit], failed: list[_Unit]) -> None:
         unit.errors.append(error)
@@ -164,6 +168,18 @@ class _StageRun:
             waiting.append(unit)
         else:
             failed.append(unit)
+
+
+def _get(ray: Any, reference: Any) -> tuple[Any, str | None]:
+    """Return (what a task answered, None), or (None, its error in words)."""
+    try:
+        return ray.get(reference), None
+    except ray.exceptions.RayTaskError as error:
+        cause = error.cause
+        logger.debug("a task failed", exc_info=error)
+        return None, str(cause) if isinstance(cause, DataEngineError) else f"{type(cause).__name__}: {cause}"
+    except ray.exceptions.RayError as error:
+        return None, f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
 
 
 def _failure_message(stage: str, failed: Sequence[_Unit]) -> str:
@@ -184,8 +200,12 @@ def _run_unit(target: str, keep_torch_out: bool, root: str, unit: int, options: 
     return load_target(target)(root, unit, options)
 
 
-def _sees(path: str) -> bool:
-    return io.exists(path)
+def _look_for(path: str) -> str | None:
+    """Return None where `path` is there, else why not: a folder of another machine, an address without credentials."""
+    try:
+        return None if io.exists(path) else "nothing is there"
+    except DataEngineError as error:
+        return str(error)
 
 
 def _runtime_env(stage: Stage) -> dict[str, Any]:
@@ -195,12 +215,37 @@ def _runtime_env(stage: Stage) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _same_sigterm_handler() -> Iterator[None]:
-    """Restore the SIGTERM handler after Ray has started: Ray's own aborts the process, and nothing is cleaned up."""
-    handler = signal.getsignal(signal.SIGTERM)
-    yield
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, handler)
+def _signals_held() -> Iterator[None]:
+    """Hold Ctrl-C and SIGTERM back while Ray starts; a second one counts at once.
+
+    A half-started Ray crashes when the process ends, and Ray would put its own SIGTERM handler in place of ours.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    install = signal.signal
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    held: list[int] = []
+
+    def hold(number: int, _: FrameType | None) -> None:
+        held.append(number)
+        if len(held) > 1:
+            release()
+
+    def release() -> None:
+        for number, handler in handlers.items():
+            install(number, handler)
+        if held:
+            signal.raise_signal(held[0])
+
+    for number in handlers:
+        install(number, hold)
+    signal.signal = lambda number, handler: hold if number in handlers else install(number, handler)  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        signal.signal = install
+        release()
 
 
 def _start_ray(ray: Any, num_cpus: int | None) -> bool:
@@ -211,6 +256,7 @@ def _start_ray(ray: Any, num_cpus: int | None) -> bool:
     address = os.environ.get("RAY_ADDRESS")
     try:
         if address:
+            _knock(address)
             ray.init(address=address, **quiet)
         else:
             ray.init(address="local", num_cpus=num_cpus, include_dashboard=False, _node_ip_address=_LOOPBACK, **quiet)
@@ -218,3 +264,14 @@ def _start_ray(ray: Any, num_cpus: int | None) -> bool:
         where = f"the Ray at RAY_ADDRESS={address}" if address else "an embedded Ray"
         raise ConfigError(f"cannot reach {where}: {error}; check the address, or unset RAY_ADDRESS") from error
     return True
+
+
+def _knock(address: str) -> None:
+    """Raise ConnectionError where nothing listens at `address`: Ray itself would try for minutes."""
+    found = _HOST_AND_PORT.fullmatch(address)
+    if found is None:
+        return
+    try:
+        socket.create_connection((found["host"].strip("[]"), int(found["port"])), _CONNECT_TIMEOUT_S).close()
+    except (OSError, OverflowError) as error:
+        raise ConnectionError(f"nothing listens there ({error})") from error

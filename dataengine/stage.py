@@ -37,6 +37,9 @@ class Progress(Protocol):
     def advance(self, stage: str, unit: int, result: Any) -> None:
         """A unit is done."""
 
+    def tick(self, stage: str) -> None:
+        """Time has passed: called about twice a second, whether or not a unit is done."""
+
     def retry(self, stage: str, unit: int, attempt: int, error: str) -> None:
         """A unit failed its `attempt`-th run and is run again."""
 

@@ -6,9 +6,6 @@ when two data sets show the same image, and how many pictures carry the same alt
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import json
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -17,28 +14,34 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, Self
 
-from dataengine.merging import merge_records
-from dataengine.records import CaptionRecord, Region, TagClaim, Text
+from dataengine.identity import normalise_url
+from dataengine.records import CaptionRecord
+from dataengine.staged import caption_hash, dump_record, hash_64
 
 _SCHEMA = """
-CREATE TABLE rows (seq INTEGER PRIMARY KEY, uid TEXT NOT NULL, rank INTEGER NOT NULL, has_address INTEGER NOT NULL, payload TEXT NOT NULL);
-CREATE TABLE keys (key TEXT NOT NULL, uid TEXT NOT NULL, rank INTEGER NOT NULL);
+CREATE TABLE rows (seq INTEGER PRIMARY KEY, uid TEXT NOT NULL, rank INTEGER NOT NULL, is_image INTEGER NOT NULL, address INTEGER, payload TEXT NOT NULL);
+CREATE TABLE keys (key INTEGER NOT NULL, seq INTEGER NOT NULL);
 CREATE TABLE captions (hash INTEGER NOT NULL, uid TEXT NOT NULL);
 CREATE TABLE aliases (uid TEXT PRIMARY KEY, root TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE repeats (hash INTEGER PRIMARY KEY, num_images INTEGER NOT NULL);
+CREATE TABLE repeated (hash INTEGER PRIMARY KEY, num_images INTEGER NOT NULL);
 CREATE TABLE roots (uid TEXT PRIMARY KEY, shard INTEGER) WITHOUT ROWID;
 CREATE TABLE pins (uid TEXT PRIMARY KEY, shard INTEGER NOT NULL, pinned INTEGER NOT NULL) WITHOUT ROWID;
 """
 _BATCH = 5000
+_CACHE_KB = 64 << 10
+"""Pages that SQLite keeps in memory; its own 2 MB make building an index over millions of rows several times slower."""
 
 
 class PlanDatabase:
-    """Rows in, merged records out, a shard at a time. Use as a context manager; the file is the caller's to delete."""
+    """Rows in, merged records out, a shard at a time. Use as a context manager; its file has no name once it is open."""
 
     def __init__(self, path: Path) -> None:
         self._db = sqlite3.connect(path)
         # A crash costs only this scratch file, so durability is traded for speed.
-        self._db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA temp_store=FILE;" + _SCHEMA)
+        self._db.executescript(
+            f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA temp_store=FILE; PRAGMA cache_size=-{_CACHE_KB};{_SCHEMA}"
+        )
+        path.unlink()  # the system frees its room when this process ends, however it ends
         self._pending: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
         self._sequence = 0
         self._first_free = 0
@@ -54,13 +57,14 @@ class PlanDatabase:
     def add(self, record: CaptionRecord, rank: int) -> None:
         """Store a source's row; `rank` is its source's precedence, lower wins."""
         self._sequence += 1
-        has_address = record.url is not None or record.local is not None
-        self._insert("rows", (self._sequence, record.uid, rank, has_address, _dump(record)))
+        is_image = record.url is not None or record.local is not None or bool(record.texts)
+        address = None if record.url is None else hash_64(normalise_url(record.url))
+        self._insert("rows", (self._sequence, record.uid, rank, is_image, address, dump_record(record)))
         for key in record.same_as:
-            self._insert("keys", (key, record.uid, rank))
+            self._insert("keys", (hash_64(key), self._sequence))
         for text in record.texts:
             if text.kind == "alt":
-                self._insert("captions", (_caption_hash(text.original), record.uid))
+                self._insert("captions", (caption_hash(text.original), record.uid))
 
     def add_pins(self, pins: Iterable[tuple[str, int, bool]]) -> None:
         """Store where an earlier plan put each uid, and whether it was pinned there."""
@@ -70,15 +74,17 @@ class PlanDatabase:
     def resolve(self) -> Counter[tuple[str, str]]:
         """Find which rows are the same image. Returns (dataset merged, dataset it merged into) -> number of images."""
         self._flush()
+        self._forget_keys_of_strangers()
         aliases = _union(self._edges())
         self._db.executemany("INSERT INTO aliases VALUES (?, ?)", aliases.items())
         self._db.executescript("""
-            INSERT INTO repeats SELECT hash, COUNT(DISTINCT uid) FROM captions GROUP BY hash HAVING COUNT(DISTINCT uid) > 1;
-            INSERT INTO roots SELECT DISTINCT COALESCE(aliases.root, rows.uid), NULL FROM rows LEFT JOIN aliases USING (uid);
-            DELETE FROM roots WHERE uid NOT IN (
-                SELECT COALESCE(aliases.root, rows.uid) FROM rows LEFT JOIN aliases USING (uid)
-                WHERE has_address OR json_extract(payload, '$.texts') IS NOT NULL);
-            CREATE INDEX rows_uid ON rows (uid);
+            INSERT INTO repeated SELECT hash, COUNT(DISTINCT uid) FROM captions GROUP BY hash HAVING COUNT(DISTINCT uid) > 1;
+            CREATE TABLE repeats AS SELECT COALESCE(aliases.root, captions.uid) AS uid, hash, num_images
+                FROM captions JOIN repeated USING (hash) LEFT JOIN aliases USING (uid);
+            DROP TABLE captions;
+            CREATE INDEX repeats_uid ON repeats (uid);
+            INSERT INTO roots SELECT COALESCE(aliases.root, rows.uid), NULL FROM rows LEFT JOIN aliases USING (uid)
+                GROUP BY 1 HAVING MAX(is_image);
             CREATE INDEX aliases_root ON aliases (root);
         """)
         return Counter((_dataset(uid), _dataset(root)) for uid, root in aliases.items())
@@ -117,17 +123,20 @@ class PlanDatabase:
         )
         return dict(self._db.execute(query))
 
-    def records_of(self, shard: int) -> Iterator[CaptionRecord]:
-        """Yield the merged records of one shard, in uid order."""
+    def rows_of(self, shard: int) -> Iterator[tuple[str, list[str]]]:
+        """Yield (uid, the rows about its image in their order of precedence) of one shard, in uid order."""
         query = (
             "SELECT roots.uid, rows.payload FROM roots "
             "JOIN rows ON rows.uid = roots.uid OR rows.uid IN (SELECT uid FROM aliases WHERE root = roots.uid) "
             "WHERE roots.shard = ? ORDER BY roots.uid, rows.rank, rows.seq"
         )
         for uid, group in groupby(self._db.execute(query, (shard,)), key=itemgetter(0)):
-            record = merge_records(uid, [_load(payload) for _, payload in group])
-            self._count_repeats(record)
-            yield record
+            yield uid, [payload for _, payload in group]
+
+    def repeats_of(self, shard: int) -> dict[int, int]:
+        """Return caption hash -> pictures that carry it, for the captions of one shard that more than one carries."""
+        query = "SELECT DISTINCT hash, num_images FROM roots JOIN repeats USING (uid) WHERE shard = ? ORDER BY hash"
+        return dict(self._db.execute(query, (shard,)))
 
     # ------------------------------------------------------------------------------------------------------- inside
 
@@ -145,11 +154,24 @@ class PlanDatabase:
     def _flush(self) -> None:
         for table in list(self._pending):
             self._write(table)
-        self._db.execute("CREATE INDEX keys_key ON keys (key, rank, uid)")
+        self._db.execute("CREATE INDEX keys_key ON keys (key, seq)")
+        self._db.execute("CREATE INDEX rows_uid ON rows (uid, address)")
+
+    def _forget_keys_of_strangers(self) -> None:
+        """Forget what a row with a known id and another URL says of identity: it may be about another picture."""
+        query = "SELECT uid FROM rows GROUP BY uid HAVING MIN(address) <> MAX(address)"
+        for (uid,) in self._db.execute(query).fetchall():
+            query = "SELECT seq, address FROM rows WHERE uid = ? AND address NOT NULL ORDER BY rank, seq"
+            (_, first), *others = self._db.execute(query, (uid,)).fetchall()
+            strangers = [(seq,) for seq, address in others if address != first]
+            self._db.executemany("DELETE FROM keys WHERE seq = ?", strangers)
 
     def _edges(self) -> Iterator[tuple[int, str, int, str]]:
         """Yield (rank, uid, rank, uid) for rows that share an identity key, the one of precedence first."""
-        query = "SELECT DISTINCT key, rank, uid FROM keys ORDER BY key, rank, uid"
+        query = (
+            "SELECT DISTINCT key, rank, uid FROM keys JOIN rows USING (seq) "
+            "WHERE key IN (SELECT key FROM keys GROUP BY key HAVING COUNT(*) > 1) ORDER BY key, rank, uid"
+        )
         for _, group in groupby(self._db.execute(query), key=itemgetter(0)):
             (_, first_rank, first), *others = group
             yield from ((first_rank, first, rank, uid) for _, rank, uid in others if uid != first)
@@ -168,14 +190,6 @@ class PlanDatabase:
         self._db.execute("CREATE INDEX IF NOT EXISTS roots_shard ON roots (shard)")
         query = "SELECT DISTINCT shard FROM roots WHERE shard >= ? ORDER BY shard"
         return [row[0] for row in self._db.execute(query, (start,))]
-
-    def _count_repeats(self, record: CaptionRecord) -> None:
-        for text in record.texts:
-            if text.kind == "alt":
-                found = self._db.execute(
-                    "SELECT num_images FROM repeats WHERE hash = ?", (_caption_hash(text.original),)
-                ).fetchone()
-                text.num_images = found[0] if found else 1
 
 
 def _union(edges: Iterable[tuple[int, str, int, str]]) -> dict[str, str]:
@@ -196,42 +210,3 @@ def _union(edges: Iterable[tuple[int, str, int, str]]) -> dict[str, str]:
 
 def _dataset(uid: str) -> str:
     return uid.rsplit("-", 1)[0]
-
-
-def _caption_hash(caption: str) -> int:
-    normal = " ".join(caption.lower().split()).encode(errors="surrogatepass")
-    return int.from_bytes(hashlib.blake2b(normal, digest_size=8).digest(), signed=True)
-
-
-_DEFAULTS: dict[type, dict[str, Any]] = {
-    kind: {
-        field.name: field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
-        for field in dataclasses.fields(kind)
-    }
-    for kind in (CaptionRecord, Text)
-}
-
-
-def _sparse(item: Any) -> dict[str, Any]:
-    """Return the fields of a record or text that differ from their defaults."""
-    defaults = _DEFAULTS[type(item)]
-    values = ((name, getattr(item, name)) for name in defaults)
-    return {name: value for name, value in values if value != defaults[name]}
-
-
-def _dump(record: CaptionRecord) -> str:
-    row = _sparse(record)
-    if record.texts:
-        row["texts"] = [_sparse(text) for text in record.texts]
-    for name in ("regions", "tags"):
-        if name in row:
-            row[name] = [dataclasses.asdict(item) for item in row[name]]
-    return json.dumps(row, ensure_ascii=True, separators=(",", ":"))
-
-
-def _load(payload: str) -> CaptionRecord:
-    row = json.loads(payload)
-    row["texts"] = [Text(**text) for text in row.get("texts", ())]
-    row["regions"] = [Region(box=tuple(region["box"]), by=region["by"]) for region in row.get("regions", ())]
-    row["tags"] = [TagClaim(**tag) for tag in row.get("tags", ())]
-    return CaptionRecord(**row)

@@ -6,17 +6,16 @@ and blank rows counted. Memory does not grow with the file.
 
 from __future__ import annotations
 
-import csv
 import io as textio
 import itertools
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from dataengine import io
+from dataengine.csv_rows import BrokenLine, csv_rows
 from dataengine.errors import AnnotationsError, ConfigError
 from dataengine.extras import require
 from dataengine.records import RejectedRow
@@ -28,10 +27,10 @@ ROWS_A_BATCH = 8192
 
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_PLAIN_IDS = frozenset({str, int, type(None)})
 
 
-@dataclass(frozen=True, slots=True)
-class CaptionRow:
+class CaptionRow(NamedTuple):
     """One caption of a file; `source` is the value of the source column as it stands there, None without one."""
 
     id: str
@@ -130,31 +129,33 @@ def _row(fields: Mapping[str, Any], number: int, where: str, value: Callable[[],
 
 
 def _csv_rows(stream: BinaryIO, name: str) -> Iterator[CaptionRow | RejectedRow]:
-    return _separated_rows(stream, name, delimiter=",", quoting=csv.QUOTE_MINIMAL)
+    return _separated_rows(csv_rows(_numbered_lines(stream)), name)
 
 
 def _tsv_rows(stream: BinaryIO, name: str) -> Iterator[CaptionRow | RejectedRow]:
     """Read with quoting off: the TSVs of this field hold bare quotes."""
-    return _separated_rows(stream, name, delimiter="\t", quoting=csv.QUOTE_NONE)
+    lines = ((number, line.rstrip("\r\n")) for number, line in _numbered_lines(stream))
+    return _separated_rows(((number, line.split("\t") if line else []) for number, line in lines), name)
 
 
-def _separated_rows(stream: BinaryIO, name: str, delimiter: str, quoting: int) -> Iterator[CaptionRow | RejectedRow]:
-    csv.field_size_limit(2**31 - 1)
+def _numbered_lines(stream: BinaryIO) -> Iterator[tuple[int, str]]:
     text = textio.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
-    reader = csv.reader(text, delimiter=delimiter, quoting=quoting)  # type: ignore[arg-type]
-    columns = next(reader, [])
+    return enumerate(text, start=1)
+
+
+def _separated_rows(
+    rows: Iterator[tuple[int, list[str] | BrokenLine]], name: str
+) -> Iterator[CaptionRow | RejectedRow]:
+    _, columns = next(rows, (1, []))
+    if isinstance(columns, BrokenLine):
+        raise AnnotationsError(f"{name}: its first line is no row of column names: {columns.cause}")
     _require_caption_column(columns, name)
-    number = -1
-    while True:
-        number += 1
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            yield RejectedRow(f"{name}:{reader.line_num}", "broken_csv", str(error))
-            continue
-        if cells is None:
-            return
-        yield _separated_row(columns, cells, number, f"{name}:{reader.line_num}")
+    for number, (line_number, cells) in enumerate(rows):
+        where = f"{name}:{line_number}"
+        if isinstance(cells, BrokenLine):
+            yield RejectedRow(where, "broken_csv", cells.text)
+        else:
+            yield _separated_row(columns, cells, number, where)
 
 
 def _separated_row(columns: Sequence[str], cells: Sequence[str], number: int, where: str) -> CaptionRow | RejectedRow:
@@ -192,18 +193,33 @@ def _parquet_rows(stream: BinaryIO, name: str) -> Iterator[CaptionRow | Rejected
     columns = [column for column in ("id", *CAPTION_COLUMNS, "source") if column in present]
     number = 0
     for batch in table.iter_batches(batch_size=ROWS_A_BATCH, columns=columns):
-        values = {column: _cells(batch.column(column), pa) for column in columns}
-        for cells in zip(*values.values(), strict=True):
-            yield _parquet_row(dict(zip(columns, cells, strict=True)), number, f"{name}#{number}")
-            number += 1
+        yield from _batch_rows({column: _cells(batch.column(column), pa) for column in columns}, number, name)
+        number += batch.num_rows
+
+
+def _batch_rows(cells: Mapping[str, list[Any]], number: int, name: str) -> Iterator[CaptionRow | RejectedRow]:
+    """Yield the rows of a batch whose first has this number. Plain rows take a short way: reading is a cost a caption."""
+    nothing = itertools.repeat(None)
+    captions = next(cells[column] for column in CAPTION_COLUMNS if column in cells)
+    columns = zip(captions, cells.get("id", nothing), cells.get("source", nothing), strict=False)
+    for place, (caption, row_id, source) in enumerate(columns):
+        if type(caption) is str and type(row_id) in _PLAIN_IDS and (source is None or type(source) is str):
+            has_id = row_id is not None and row_id != ""
+            yield CaptionRow(str(row_id) if has_id else str(number + place), caption, source)
+        else:
+            fields = {column: values[place] for column, values in cells.items()}
+            yield _parquet_row(fields, number + place, f"{name}#{number + place}")
 
 
 def _cells(column: Any, pa: Any) -> list[Any]:
-    """Return a column's values, text as bytes: a string column may hold bytes that are not UTF-8."""
+    """Return a column's values; a string column may hold bytes that are not UTF-8, then its values are bytes."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type):
-        column = column.cast(pa.large_binary())
+        try:
+            column.validate(full=True)
+        except pa.ArrowInvalid:
+            column = column.cast(pa.large_binary())
     values: list[Any] = column.to_pylist()
     return values
 

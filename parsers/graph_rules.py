@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from spacy.tokens import Doc, Token
-
 from dataengine.parsers.dependencies import (
     head_tokens,
     hyphenated,
@@ -31,6 +29,7 @@ from dataengine.parsers.dependencies import (
 from dataengine.parsers.lemmas import lemma
 from dataengine.parsers.phrases import load_graph_words
 from dataengine.parsers.tagger import Phrase
+from dataengine.parsers.words import Word
 from dataengine.records import Span
 
 _MEASURES = load_graph_words("measure")
@@ -46,8 +45,8 @@ _NOUN_CLAUSES = frozenset({"acl", "relcl"})
 class Node:
     """An entity before its offsets are known: the tokens of its head, and of each of its modifiers."""
 
-    head: list[Token]
-    modifiers: list[list[Token]] = field(default_factory=list)
+    head: list[Word]
+    modifiers: list[list[Word]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,63 +56,64 @@ class Edge:
     subject: int
     predicate: str
     object: int | None
-    tokens: tuple[Token, ...]
+    tokens: tuple[Word, ...]
 
 
 class GraphReader:
     """Reads the graph of one parsed text into `nodes` and `edges`."""
 
-    def __init__(self, doc: Doc, phrases: Sequence[Phrase] = (), negated: Sequence[Span] = ()) -> None:
+    def __init__(self, words: Sequence[Word], phrases: Sequence[Phrase] = (), negated: Sequence[Span] = ()) -> None:
         """`phrases` are stretches of the text, in characters, that name one thing ("hot dog"); `negated` are not so."""
-        heads = phrase_heads(doc, phrases)
-        self._negated = {token.i for token in doc for start, end in negated if start <= token.idx < end}
+        self._words = words
+        heads = phrase_heads(words, phrases)
+        self._negated = {token.i for token in words for start, end in negated if start <= token.start < end}
         self.nodes: list[Node] = []
         self.edges: list[Edge] = []
         self._positions: dict[int, int] = {}
-        for token in doc:
+        for token in words:
             if token.i not in self._negated and is_entity(token):
                 self._positions[token.i] = len(self.nodes)
-                self.nodes.append(Node(head_tokens(token, heads.get(token.i))))
-        for token in doc:
+                self.nodes.append(Node(head_tokens(words, token, heads.get(token.i))))
+        for token in words:
             if token.i in self._positions:
                 self._read_noun(token)
-            elif token.lower_ in _MEASURES and (counted := self._with_conjuncts(token)):
+            elif token.lower in _MEASURES and (counted := self._with_conjuncts(token)):
                 self._read_prepositions(token, counted)
-            elif token.pos_ in ("VERB", "AUX") and token.dep_ not in ("aux", "auxpass"):
+            elif token.pos in ("VERB", "AUX") and token.dep not in ("aux", "auxpass"):
                 self._read_verb(token)
 
     # ------------------------------------------------------------------------------------------------------- nouns
 
-    def _read_noun(self, noun: Token) -> None:
+    def _read_noun(self, noun: Word) -> None:
         node = self.nodes[self._positions[noun.i]]
         inside = {token.i for token in node.head}
         own = [token for token in modifiers(noun) if token.i not in inside and token.i not in self._negated]
-        node.modifiers += shaded([hyphenated(token) for token in own])
+        node.modifiers += shaded([hyphenated(self._words, token) for token in own])
         owned = self._with_conjuncts(noun)
         for child in noun.children:
-            if child.dep_ == "poss" and child.i in self._positions:
+            if child.dep == "poss" and child.i in self._positions:
                 self._relate([child], "have", owned, (child,))
-        self._read_prepositions(noun, [token for token in (noun, *noun.conjuncts) if token.i in self._positions])
+        self._read_prepositions(noun, [token for token in (noun, *noun.conjuncts()) if token.i in self._positions])
 
-    def _read_prepositions(self, noun: Token, subjects: list[Token]) -> None:
+    def _read_prepositions(self, noun: Word, subjects: list[Word]) -> None:
         """Relate `subjects`, those that stand before it, by each preposition that hangs on `noun`."""
         for words, prep in prepositions(noun):
             if words_text(words) != "of":
-                before = [token for token in subjects if token.i < prep.i or token.head.lower_ == "of"]
+                before = [token for token in subjects if token.i < prep.i or token.head.lower == "of"]
                 self._relate(before, words_text(words), self._objects(prep), words)
             elif noun.i in self._positions:
                 self._read_of(noun, prep)
 
-    def _read_of(self, noun: Token, prep: Token) -> None:
+    def _read_of(self, noun: Word, prep: Word) -> None:
         """ "The head of a guy": the guy has the head; "a group of people" relates nothing."""
-        if lemma(noun.lower_, "NOUN") in _CONTAINERS:
+        if lemma(noun.lower, "NOUN") in _CONTAINERS:
             self._relate([noun], "of", self._objects(prep), (prep,))
-        elif noun.lower_ not in _MEASURES:
+        elif noun.lower not in _MEASURES:
             self._relate(self._objects(prep), "have", [noun], (prep,))
 
     # ------------------------------------------------------------------------------------------------------- verbs
 
-    def _read_verb(self, verb: Token) -> None:
+    def _read_verb(self, verb: Word) -> None:
         if verb.i in self._negated:
             return
         subjects = self._subjects(verb)
@@ -122,11 +122,11 @@ class GraphReader:
         elif subjects or not self._read_participle(verb):
             self._read_action(verb, subjects)
 
-    def _read_action(self, verb: Token, subjects: list[Token]) -> None:
-        words = (verb, *(child for child in verb.children if child.dep_ == "prt" and child.n_rights == 0))
+    def _read_action(self, verb: Word, subjects: list[Word]) -> None:
+        words = (verb, *(child for child in verb.children if child.dep == "prt" and child.is_last))
         found = self._read_objects(verb, subjects, words)
         for child in verb.children:
-            if child.dep_ == "agent":
+            if child.dep == "agent":
                 found |= self._read_agent(subjects, words, child)
         for preposition, prep in prepositions(verb):
             all_words = (*words, *preposition)
@@ -135,83 +135,85 @@ class GraphReader:
             for subject in subjects:
                 self._add_edge(subject, predicate(words), None, words)
 
-    def _read_agent(self, subjects: list[Token], words: tuple[Token, ...], by: Token) -> bool:
+    def _read_agent(self, subjects: list[Word], words: tuple[Word, ...], by: Word) -> bool:
         """ "Worn by a man": the man wears; "parked by a wall" is a place."""
-        if lemma(words[0].lower_, "VERB") in _PLACE_PARTICIPLES:
+        if lemma(words[0].lower, "VERB") in _PLACE_PARTICIPLES:
             return self._relate(subjects, predicate((*words, by)), self._objects(by), (*words, by))
         return self._relate(self._objects(by), predicate(words), subjects, words)
 
-    def _read_objects(self, verb: Token, subjects: list[Token], words: tuple[Token, ...]) -> bool:
+    def _read_objects(self, verb: Word, subjects: list[Word], words: tuple[Word, ...]) -> bool:
         """Relate subjects to the verb's objects, or to the noun in front: "the street the man is standing on"."""
-        direct = [child for child in verb.children if child.dep_ in _OBJECTS]
+        direct = [child for child in verb.children if child.dep in _OBJECTS]
         objects = [noun for child in direct for noun in self._with_conjuncts(child)]
         if not objects and (front := noun_in_front(verb)) is not None:
-            words = (*words, *(child for child in verb.children if child.dep_ == "prep" and child.n_rights == 0))
+            words = (*words, *(child for child in verb.children if child.dep == "prep" and child.is_last))
             objects = self._with_conjuncts(front)
         return self._relate(subjects, predicate(words), objects, words)
 
-    def _read_participle(self, verb: Token) -> bool:
+    def _read_participle(self, verb: Word) -> bool:
         """Read "arched windows on a building", which the parse takes for a sentence: the first word modifies."""
-        objects = [child for child in verb.children if child.dep_ == "dobj" and child.i in self._positions]
-        if verb.i != verb.sent.start or verb.tag_ not in ("VBD", "VBN", "VBG") or len(objects) != 1:
+        objects = [child for child in verb.children if child.dep == "dobj" and child.i in self._positions]
+        if not verb.opens_sentence or verb.tag not in ("VBD", "VBN", "VBG") or len(objects) != 1:
             return False
-        if any(child.dep_ == "det" for child in objects[0].children):
+        if any(child.dep == "det" for child in objects[0].children):
             return False
         self.nodes[self._positions[objects[0].i]].modifiers.append([verb])
         for words, prep in prepositions(verb):
             self._relate(objects, words_text(words), self._objects(prep), words)
         return True
 
-    def _read_be(self, verb: Token, subjects: list[Token]) -> None:
+    def _read_be(self, verb: Word, subjects: list[Word]) -> None:
         """Read what "be" says: an adjective modifies the subject, a preposition or a noun relates it."""
         for child in verb.children:
-            if child.dep_ == "acomp" or (child.dep_ == "attr" and child.pos_ == "ADJ"):
+            if child.dep == "acomp" or (child.dep == "attr" and child.pos == "ADJ"):
                 self._read_predicative(subjects, child)
-            elif child.dep_ == "attr" and subjects and child.i in self._positions:
+            elif child.dep == "attr" and subjects and child.i in self._positions:
                 self._relate(subjects, "be", [child], (verb,))
         for words, prep in prepositions(verb):
             self._relate(subjects, words_text(words), self._objects(prep), words)
 
-    def _read_predicative(self, subjects: list[Token], adjective: Token) -> None:
+    def _read_predicative(self, subjects: list[Word], adjective: Word) -> None:
         for subject in subjects:
             node = self.nodes[self._positions[subject.i]] if subject.i in self._positions else None
             if node is not None:
                 node.modifiers += [
-                    hyphenated(token) for token in (adjective, *adjective.conjuncts) if token.pos_ != "NOUN"
+                    hyphenated(self._words, token)
+                    for token in (adjective, *adjective.conjuncts())
+                    if token.pos != "NOUN"
                 ]
         for words, prep in prepositions(adjective):
             self._relate(subjects, words_text((adjective, *words)), self._objects(prep), (adjective, *words))
 
-    def _subjects(self, verb: Token) -> list[Token]:
+    def _subjects(self, verb: Word) -> list[Word]:
         """Return the nouns that do what `verb` says, or that it is done to."""
         seen: set[int] = set()
         while verb.i not in seen:
             seen.add(verb.i)
-            if own := [child for child in verb.children if child.dep_ in _SUBJECTS]:
+            if own := [child for child in verb.children if child.dep in _SUBJECTS]:
                 if not is_relative(own[-1]):
                     return self._with_conjuncts(own[-1])
-                return self._with_conjuncts(verb.head) if verb.dep_ == "relcl" else []
-            if verb.dep_ in _NOUN_CLAUSES:
+                return self._with_conjuncts(verb.head) if verb.dep == "relcl" else []
+            if verb.dep in _NOUN_CLAUSES:
                 return [noun for noun in self._with_conjuncts(verb.head) if noun.i < verb.i]
-            if is_be(verb) or verb.dep_ not in _SHARED_SUBJECT:
-                return [child for child in verb.children if child.dep_ == "attr"] if is_existential(verb) else []
+            if is_be(verb) or verb.dep not in _SHARED_SUBJECT:
+                return [child for child in verb.children if child.dep == "attr"] if is_existential(verb) else []
             verb = verb.head
         return []
 
     # ------------------------------------------------------------------------------------------------------- edges
 
-    def _objects(self, prep: Token) -> list[Token]:
-        targets = [child for child in prep.children if child.dep_ in ("pobj", "pcomp")]
+    def _objects(self, prep: Word) -> list[Word]:
+        targets = [child for child in prep.children if child.dep in ("pobj", "pcomp")]
         return [noun for child in targets for noun in self._with_conjuncts(child)]
 
-    def _with_conjuncts(self, noun: Token) -> list[Token]:
+    def _with_conjuncts(self, noun: Word) -> list[Word]:
         """Return the entities that a noun stands for: itself, what it measures, and what is coordinated with it."""
-        found: list[Token] = []
-        for token in (noun, *(conjunct for conjunct in noun.conjuncts if conjunct.i > noun.i)):
-            found += (token.lower_ in _MEASURES and measured(token)) or [token]
+        found: list[Word] = []
+        for token in (noun, *(conjunct for conjunct in noun.conjuncts() if conjunct.i > noun.i)):
+            found += (token.lower in _MEASURES and measured(token)) or [token]
         return [token for token in found if token.i in self._positions]
 
-    def _relate(self, subjects: list[Token], predicate: str, objects: list[Token], words: tuple[Token, ...]) -> bool:
+    def _relate(self, subjects: list[Word], predicate: str, objects: list[Word], words: tuple[Word, ...]) -> bool:
         """Add an edge from each subject to each object. Returns whether there was any."""
         before = len(self.edges)
         for subject in subjects:
@@ -220,7 +222,7 @@ class GraphReader:
                     self._add_edge(subject, predicate, target, words)
         return len(self.edges) > before
 
-    def _add_edge(self, subject: Token, predicate: str, target: Token | None, words: tuple[Token, ...]) -> None:
+    def _add_edge(self, subject: Word, predicate: str, target: Word | None, words: tuple[Word, ...]) -> None:
         first = self._positions.get(subject.i)
         second = None if target is None else self._positions.get(target.i)
         if first is not None and (target is None or second is not None):

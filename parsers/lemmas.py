@@ -1,26 +1,51 @@
-"""Lemmas of nouns and verbs. lemminflect decides: spaCy's own lemmatiser says "rid" for "riding"."""
+"""Lemmas of nouns and verbs. lemminflect's tables decide: spaCy's own lemmatiser says "rid" for "riding".
+
+The tables are read here and not through `lemminflect.getLemma`, which takes half a second to make a dictionary of them.
+"""
 
 from __future__ import annotations
 
+import bisect
 import functools
+import gzip
+from pathlib import Path
 from typing import Literal, TypeAlias
 
-from lemminflect import getLemma
+import lemminflect.config
 
 from dataengine.parsers.phrases import load_graph_words
 
 WordClass: TypeAlias = Literal["NOUN", "VERB"]
 
 _PLURAL_NAMES = load_graph_words("plural_name")
+_NUM_WORDS = 65_536
 
 
-@functools.lru_cache(maxsize=65_536)
+@functools.lru_cache(maxsize=_NUM_WORDS)
 def lemma(word: str, word_class: WordClass) -> str:
     """Return the lemma of `word` (lower case); a word that the tables don't hold stays as it is."""
     if word_class == "NOUN" and word in _PLURAL_NAMES:
         return word
-    found = getLemma(word, word_class, lemmatize_oov=False)
-    return str(found[0]) if found else _guess(word, word_class)
+    return _look_up(word, word_class) or _guess(word, word_class)
+
+
+def _look_up(word: str, word_class: WordClass) -> str | None:
+    if "," in word:
+        return None
+    rows, entry = _rows(), f"{word},{word_class.lower()},"
+    place = bisect.bisect_left(rows, entry)
+    if place == len(rows) or not rows[place].startswith(entry):
+        return None
+    return rows[place][len(entry) :].partition("/")[0].lower()
+
+
+@functools.cache
+def _rows() -> list[str]:
+    """Return the rows word,class,lemma/lemma of both tables in order; of two for one word and class, the first counts."""
+    table = gzip.decompress(Path(lemminflect.config.lemma_lu_fn).read_bytes()).decode("utf-8")
+    overrides = Path(lemminflect.config.lemma_overrides_fn).read_text(encoding="utf-8").splitlines()
+    own = [row.lower() for row in overrides if row and not row.startswith("#")]
+    return sorted([*table.splitlines(), *own])
 
 
 def _guess(word: str, word_class: WordClass) -> str:

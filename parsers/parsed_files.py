@@ -6,24 +6,27 @@ The output's suffix says its format. Rows that could not be read stand beside it
 from __future__ import annotations
 
 import contextlib
-import itertools
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import BinaryIO
 
 from dataengine import io
 from dataengine.errors import ConfigError, StorageError
-from dataengine.extras import require
-from dataengine.parsers.caption_files import STANDARD_STREAM, CaptionRow, read_captions, suffix_of
-from dataengine.parsers.json_form import dump, evidence_json, graph_json, to_json_object
+from dataengine.parsers.caption_files import STANDARD_STREAM, CaptionRow, read_captions
+from dataengine.parsers.json_form import dump
+from dataengine.parsers.output_formats import JSON_LINES, OutputFormat, format_of
 from dataengine.parsers.parser import Parser
 from dataengine.parsers.source_rules import resolve_source, source_rules
-from dataengine.records import ParsedCaption, RejectedRow
+from dataengine.parsers.workers import make_chunks, parse_chunks
+from dataengine.records import RejectedRow
 
-ROWS_A_GROUP = 8192
+ROWS_A_CHUNK = 8192
+"""Rows parsed, encoded and written at once; a row group of parquet."""
+ROWS_A_CHUNK_OF_A_STREAM = 256
+"""The same where the answers go to standard output: somebody may be waiting for the first."""
 _NAMED_SOURCES = 20
 
 
@@ -42,39 +45,43 @@ class FileReport:
     """The first of those sources' names."""
 
 
-class ParsedWriter(Protocol):
-    """Takes parsed captions one by one."""
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """How one file is parsed."""
 
-    def write(self, row_id: str, parsed: ParsedCaption) -> None:
-        """Add one row."""
+    parser: Parser
+    default_source: str | None
+    num_workers: int
+    report: FileReport
 
-    def close(self) -> None:
-        """Write what is left."""
 
-
-def parse_file(parser: Parser, source_url: str, output_url: str, default_source: str | None = None) -> FileReport:
+def parse_file(
+    parser: Parser, source_url: str, output_url: str, default_source: str | None = None, num_workers: int = 1
+) -> FileReport:
     """Parse the captions of one file into another ("-": standard input, standard output as jsonl), in the order read.
 
-    A row's own source wins over `default_source`; an unknown one is read as plain and counted. Raises ConfigError for
-    suffixes and sources that are not known, AnnotationsError and
-    StorageError as reading and writing do, BrokenPipeError where nobody reads standard output any more.
+    More than one worker parse in processes of their own, to the same output. A row's own source wins over
+    `default_source`; an unknown one is read as plain and counted. Raises ConfigError for suffixes and sources that are
+    not known, AnnotationsError and StorageError as reading and writing do, BrokenPipeError where nobody reads standard
+    output any more, DataEngineError where a worker dies.
     """
     source_rules(default_source)
     report = FileReport()
+    job = _Job(parser, default_source, num_workers, report)
     if output_url == STANDARD_STREAM:
         with _write_errors("standard output"):
             rows = _read_rows(source_url, _RejectedLog(sys.stderr.buffer, report))
-            _write_all(parser, rows, JsonWriter(sys.stdout.buffer), default_source, report)
+            _write_all(job, rows, JSON_LINES, sys.stdout.buffer, ROWS_A_CHUNK_OF_A_STREAM)
         return report
     if output_url == source_url:
         raise ConfigError(f"--output is the input, {source_url!r}; give another file")
     parent, _, name = output_url.rpartition("/")
-    writer_class = _writer_class(output_url)
+    output_format = format_of(output_url)
     with _write_errors(output_url), io.staging_dir(parent or ("/" if output_url.startswith("/") else ".")) as staging:
         log, done = staging / "rejected", staging / name
         with done.open("wb") as stream, log.open("wb") as log_stream:
             rows = _read_rows(source_url, _RejectedLog(log_stream, report))
-            _write_all(parser, rows, writer_class(stream), default_source, report)
+            _write_all(job, rows, output_format, stream, ROWS_A_CHUNK)
         _commit(done, log, output_url, report)
     return report
 
@@ -91,16 +98,22 @@ def _commit(done: Path, log: Path, output_url: str, report: FileReport) -> None:
 
 
 def _write_all(
-    parser: Parser, rows: Iterator[CaptionRow], writer: ParsedWriter, default_source: str | None, report: FileReport
+    job: _Job, rows: Iterator[CaptionRow], output_format: OutputFormat, stream: BinaryIO, rows_a_chunk: int
 ) -> None:
-    rows, captions, sources = itertools.tee(rows, 3)
-    parsed_captions = parser.parse_many(
-        (row.caption for row in captions), (_source(row, default_source, report) for row in sources)
-    )
-    for row, parsed in zip(rows, parsed_captions, strict=True):
-        writer.write(row.id, parsed)
-        report.num_parsed += 1
-    writer.close()
+    chunks = make_chunks(_with_sources(rows, job), rows_a_chunk)
+    with (
+        contextlib.closing(output_format.open_writer(stream)) as writer,
+        contextlib.closing(parse_chunks(job.parser, output_format.encode, chunks, job.num_workers)) as parsed_chunks,
+    ):
+        for parsed_chunk in parsed_chunks:
+            writer.write(parsed_chunk)
+
+
+def _with_sources(rows: Iterator[CaptionRow], job: _Job) -> Iterator[tuple[str, str, str | None]]:
+    """Yield id, caption and resolved source of the rows, counted."""
+    for row in rows:
+        job.report.num_parsed += 1
+        yield row.id, row.caption, _source(row, job.default_source, job.report)
 
 
 def _source(row: CaptionRow, default_source: str | None, report: FileReport) -> str | None:
@@ -133,83 +146,6 @@ def _read_rows(source_url: str, log: _RejectedLog) -> Iterator[CaptionRow]:
             log.add(row)
         else:
             yield row
-
-
-# --------------------------------------------------------------------------------------------------------- writers
-
-
-class JsonWriter:
-    """Writes one JSON object a line."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-
-    def write(self, row_id: str, parsed: ParsedCaption) -> None:
-        """Add one row."""
-        self._stream.write(dump(to_json_object(parsed, row_id)).encode() + b"\n")
-
-    def close(self) -> None:
-        """Write what is left."""
-        self._stream.flush()
-
-
-class ParquetWriter:
-    """Writes columns id, caption, tags, tag_ids, implied_ids, and evidence and graph as JSON strings, in row groups."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._pa, pq = require("pyarrow", "build"), require("pyarrow.parquet", "build")
-        self._schema = _parquet_schema(self._pa)
-        self._writer = pq.ParquetWriter(stream, self._schema, compression="zstd")
-        self._rows: list[dict[str, Any]] = []
-
-    def write(self, row_id: str, parsed: ParsedCaption) -> None:
-        """Add one row."""
-        self._rows.append(
-            {
-                "id": _encodable(row_id),
-                "caption": _encodable(parsed.caption),
-                "tags": list(parsed.tags),
-                "tag_ids": list(parsed.tag_ids),
-                "implied_ids": list(parsed.implied_ids),
-                "evidence": evidence_json(parsed),
-                "graph": graph_json(parsed),
-            }
-        )
-        if len(self._rows) == ROWS_A_GROUP:
-            self._write_group()
-
-    def close(self) -> None:
-        """Write what is left."""
-        if self._rows:
-            self._write_group()
-        self._writer.close()
-
-    def _write_group(self) -> None:
-        self._writer.write_table(self._pa.Table.from_pylist(self._rows, schema=self._schema))
-        self._rows = []
-
-
-def _parquet_schema(pa: Any) -> Any:
-    ids = pa.list_(pa.int32())
-    return pa.schema(
-        [
-            ("id", pa.string()), ("caption", pa.string()), ("tags", pa.list_(pa.string())), ("tag_ids", ids),
-            ("implied_ids", ids), ("evidence", pa.string()), ("graph", pa.string()),
-        ]
-    )  # fmt: skip
-
-
-def _encodable(text: str) -> str:
-    """Return `text` with half surrogate pairs, which UTF-8 has no bytes for, replaced one by one: offsets stay."""
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _writer_class(url: str) -> type[JsonWriter | ParquetWriter]:
-    writers = {".jsonl": JsonWriter, ".ndjson": JsonWriter, ".parquet": ParquetWriter}
-    try:
-        return writers[suffix_of(url)]  # type: ignore[return-value]
-    except KeyError:
-        raise ConfigError(f"--output {url!r}: give a file that ends in {', '.join(writers)}, or -") from None
 
 
 @contextlib.contextmanager

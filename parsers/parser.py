@@ -10,6 +10,7 @@ from dataengine.parsers.cleaning import Cleaned, clean
 from dataengine.parsers.source_rules import source_rules
 from dataengine.parsers.tagger import Tagged, Tagger
 from dataengine.records import ParsedCaption, SceneGraph
+from dataengine.vocab.parents import load_parents
 
 if TYPE_CHECKING:
     from dataengine.vocab import Vocabulary
@@ -28,6 +29,7 @@ class Parser:
         self.graph = graph
         self.tagger = Tagger(vocab)
         self._names = [tag.name for tag in vocab]
+        self._parents = load_parents(vocab)
 
     def parse(self, caption: str, source: str | None = None) -> ParsedCaption:
         """Return the tags of `caption`, and its graph where this parser makes graphs.
@@ -60,7 +62,14 @@ class Parser:
 
     def _result(self, caption: str, cleaned: Cleaned, tagged: Tagged, graph: SceneGraph | None = None) -> ParsedCaption:
         tag_ids = tagged.tag_ids
-        return ParsedCaption(caption, tag_ids, tuple([self._names[i] for i in tag_ids]), tagged.evidence, (), graph)
+        names = tuple([self._names[i] for i in tag_ids])
+        return ParsedCaption(caption, tag_ids, names, tagged.evidence, self._implied(tag_ids), graph)
+
+    def _implied(self, tag_ids: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the parents of the tags that are not among them, ascending."""
+        parents = self._parents
+        found = {parent for tag_id in tag_ids if tag_id in parents for parent in parents[tag_id]}
+        return tuple(sorted(found.difference(tag_ids)))
 
 
 class FastParser(Parser):

@@ -11,7 +11,9 @@ from typing import Literal, NamedTuple, TypeAlias, cast, get_args
 from dataengine.errors import ConfigError
 from dataengine.parsers.tokens import split_words
 
-Effect: TypeAlias = Literal["swallow", "negate", "negate_phrase"]
+Effect: TypeAlias = Literal[
+    "swallow", "negate", "negate_phrase", "negate_back", "compare", "suppose", "suppose_phrase", "suppose_word"
+]
 ScopeRole: TypeAlias = Literal["end", "end_after_word", "pass"]
 GraphRole: TypeAlias = Literal[
     "place_noun", "measure", "material", "colour", "shade", "container", "place_participle", "plural_name"
@@ -22,7 +24,10 @@ class Blocker(NamedTuple):
     """A phrase that gives no tag of its own.
 
     swallow: its words give nothing but what `gives` names. negate: what follows is not there, up to the end of its clause.
-    negate_phrase: the same, but a participle ends it ("a man without a hat riding a horse").
+    negate_phrase: the same, but a participle ends it ("a man without a hat riding a horse"). compare: the same for what
+    something only looks like ("like a cat"). suppose, suppose_phrase: the two reaches for what is only thought of ("as if",
+    "waiting for the bus"); suppose_word: its first word alone ("wants to jump"). negate_back: what its clause said before is
+    not there ("batteries not included").
     """
 
     words: tuple[str, ...]
@@ -34,13 +39,13 @@ class Blocker(NamedTuple):
 @functools.cache
 def load_blockers() -> tuple[Blocker, ...]:
     """Return the rows of blockers.tsv. Raises ConfigError where a row is not of the file's form."""
-    return tuple(_blocker(row) for row in _rows("blockers.tsv"))
+    return tuple(_blocker(row) for row in table_rows("blockers.tsv"))
 
 
 @functools.cache
 def load_scope() -> Mapping[str, ScopeRole]:
     """Return word -> role of scope.tsv: what ends a negation, at once or after its first word, and what it passes over."""
-    return {row["word"]: cast(ScopeRole, row["role"]) for row in _rows("scope.tsv")}
+    return {row["word"]: cast(ScopeRole, row["role"]) for row in table_rows("scope.tsv")}
 
 
 @functools.cache
@@ -51,7 +56,7 @@ def load_graph_words(role: GraphRole) -> frozenset[str]:
     material, colour: modify the noun that they stand before. shade: "dark" in "dark green". container: holds what follows
     "of". place_participle: "by" after it is a place ("parked by the wall"). plural_name: a plural that names one thing ("scissors").
     """
-    return frozenset(row["word"] for row in _rows("graph_words.tsv") if row["role"] == role)
+    return frozenset(row["word"] for row in table_rows("graph_words.tsv") if row["role"] == role)
 
 
 def _blocker(row: dict[str, str]) -> Blocker:
@@ -74,6 +79,7 @@ def position_in(words: tuple[str, ...], part: tuple[str, ...]) -> tuple[int, int
     return None
 
 
-def _rows(name: str) -> list[dict[str, str]]:
+def table_rows(name: str) -> list[dict[str, str]]:
+    """Return the rows of a table in this folder as column -> cell; a missing cell is empty."""
     text = (resources.files("dataengine.parsers") / name).read_text(encoding="utf-8")
     return list(csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE, restval=""))

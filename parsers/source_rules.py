@@ -1,41 +1,50 @@
-"""What is peculiar to a caption's source, as data: which phrase groups of blockers.tsv apply to it."""
+"""What is peculiar to a caption's source, as data: which groups of blockers.tsv and senses.tsv apply, and where names are looked for."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from dataengine.errors import ConfigError
+from dataengine.vocab.tag import Kind
 
 DEFAULT_SOURCE = "plain"
 
 
 @dataclass(frozen=True, slots=True)
 class SourceRules:
-    """How captions of one source are read. `groups` are the values of the `group` column of blockers.tsv that apply.
+    """How captions of one source are read. `groups` are the values of the column `group` of blockers.tsv and senses.tsv that apply.
 
     common: everywhere. sentence: where articles are written, so that "to watch" is a verb and not "next to watch".
-    web: shop and stock-photo talk.
+    web: shop and stock-photo talk. hypernym: names replaced by kinds ("by artist"). `names`: whether words are looked at
+    for names; `titles`: whether the whole text may be the title of a product or a work.
     """
 
     name: str
     groups: frozenset[str]
+    names: bool = False
+    titles: bool = False
+    unseen_kinds: frozenset[Kind] = frozenset()
+    """Kinds of tags that a text of this source names without their being in the picture."""
 
 
 _PHRASES = frozenset({"common"})
 _SENTENCES = frozenset({"common", "sentence"})
+_HYPERNYMED = frozenset({"common", "sentence", "hypernym"})
 _WEB = frozenset({"common", "sentence", "web"})
+_UNSEEN: frozenset[Kind] = frozenset({"abstract"})
 
 SOURCE_RULES: Mapping[str, SourceRules] = MappingProxyType(
     {
-        "plain": SourceRules("plain", _SENTENCES),
+        "plain": SourceRules("plain", _SENTENCES, names=True),
         "coco": SourceRules("coco", _SENTENCES),
         "vg": SourceRules("vg", _PHRASES),
-        "sbu": SourceRules("sbu", _SENTENCES),
-        "cc3m": SourceRules("cc3m", _SENTENCES),
-        "cc12m": SourceRules("cc12m", _WEB),
-        "alt": SourceRules("alt", _WEB),
+        "sbu": SourceRules("sbu", _SENTENCES, names=True),
+        "cc3m": SourceRules("cc3m", _HYPERNYMED),
+        "cc12m": SourceRules("cc12m", _WEB, names=True, titles=True, unseen_kinds=_UNSEEN),
+        "alt": SourceRules("alt", _WEB, names=True, titles=True, unseen_kinds=_UNSEEN),
     }
 )
 """The sources by name; a new one is a line here."""
@@ -44,6 +53,7 @@ ALIASES: Mapping[str, str] = MappingProxyType({"laion": "alt", "url_list": "alt"
 """Other names of a source."""
 
 
+@functools.lru_cache(maxsize=64)
 def source_rules(source: str | None) -> SourceRules:
     """Return the rules of `source` (None: plain). Raises ConfigError, which lists the known sources."""
     name, known = resolve_source(source)

@@ -7,18 +7,38 @@ length of the caption.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from dataengine.parsers.cleaning import PERSON_PLACEHOLDER, Cleaned, clean
-from dataengine.parsers.phrases import Blocker, Effect, load_blockers, load_scope, position_in
+from dataengine.parsers.cleaning import Cleaned, clean
+from dataengine.parsers.names import NameFinder
+from dataengine.parsers.phrases import Effect, load_scope
+from dataengine.parsers.senses import DROP, EDGE, KEEP, decide, left_word
 from dataengine.parsers.source_rules import SourceRules, source_rules
-from dataengine.parsers.tokens import Tokens, joins, split_words, tokenise
-from dataengine.records import Evidence, Rule, Span
+from dataengine.parsers.surface_index import Entry, Forms, Hit, Index, Node, build_index, form_hits, meant
+from dataengine.parsers.tokens import joins, tokenise
+from dataengine.records import Evidence, Span
 
 if TYPE_CHECKING:
     from dataengine.vocab import Vocabulary
+    from dataengine.vocab.tag import Kind
 
-DropReason: TypeAlias = Literal["blocked", "negated"]
+DropReason: TypeAlias = Literal["blocked", "negated", "compared", "supposed", "sense", "name", "unseen"]
+
+_SCOPE_REASONS: Mapping[Effect, DropReason] = {
+    "negate": "negated",
+    "negate_phrase": "negated",
+    "compare": "compared",
+    "suppose": "supposed",
+    "suppose_phrase": "supposed",
+    "suppose_word": "supposed",
+}
+_NOT_SO = frozenset({"negate", "negate_phrase", "suppose"})
+"""What the scene graph leaves out too: it says what a thing is like, and what somebody waits for."""
+_ENDS_AT_PARTICIPLE = frozenset({"negate_phrase", "compare", "suppose_phrase"})
+
+MAX_CLAUSE = 20
+"""Words that a negation at the end of a clause reaches back at most."""
 
 _CLAUSE_END = re.compile(r"[.,;:!?()\[\]|/\"]|\s-\s|--")
 
@@ -54,47 +74,14 @@ class Tagged(NamedTuple):
         return tuple(sorted({mention.tag_id for mention in self.evidence}))
 
 
-class _Hit(NamedTuple):
-    """A tag that an entry gives, and which of its words (half-open) are the evidence."""
-
-    tag_id: int
-    rule: Rule
-    opaque: bool
-    first: int
-    last: int
-
-
-class _Entry(NamedTuple):
-    """A surface form or a blocker, as words."""
-
-    words: list[str]
-    hits: tuple[_Hit, ...]
-    blocker: Blocker | None
-
-    @property
-    def names_one(self) -> bool:
-        """Whether the words, down to the last, name one thing: a form, or "fire hydrant", which gives hydrant."""
-        return len(self.hits) == 1 and self.hits[0].last == len(self.words) and "of" not in self.words
-
-
-class _Node(NamedTuple):
-    """The entries that begin with one word: that word alone, and the longer ones by their second word, longest first."""
-
-    alone: _Entry | None
-    longer: dict[str, list[_Entry]]
-
-
-_Index: TypeAlias = dict[str, _Node]
-_Forms: TypeAlias = dict[tuple[str, ...], tuple[int, Rule, bool]]
-
-
 class Tagger:
     """Finds the tags of a vocabulary in captions. The surface forms are indexed once, by their first word."""
 
     def __init__(self, vocab: Vocabulary) -> None:
         self._vocab = vocab
-        self._forms = _form_hits(vocab)
-        self._indexes: dict[frozenset[str], _Index] = {}
+        self._forms = form_hits(vocab)
+        self._kinds = [tag.kind for tag in vocab]
+        self._indexes: dict[frozenset[str], Index] = {}
 
     def tag(self, caption: str, source: str | None = None) -> Tagged:
         """Return the tags of `caption` with their evidence. Raises ConfigError for an unknown source, nothing else."""
@@ -102,14 +89,14 @@ class Tagger:
 
     def tag_cleaned(self, cleaned: Cleaned, rules: SourceRules) -> Tagged:
         """Return the tags of a caption that is already cleaned; spans refer to the caption as given."""
-        scan = _Scan(cleaned, tokenise(cleaned.text))
+        scan = _Scan(cleaned, rules, self._forms, self._kinds)
         scan.run(self._index(rules.groups))
         return Tagged(tuple(scan.evidence), tuple(scan.dropped), tuple(scan.phrases), tuple(scan.negated))
 
-    def _index(self, groups: frozenset[str]) -> _Index:
+    def _index(self, groups: frozenset[str]) -> Index:
         index = self._indexes.get(groups)
         if index is None:
-            index = self._indexes[groups] = _build_index(self._forms, groups)
+            index = self._indexes[groups] = build_index(self._vocab, self._forms, groups)
         return index
 
 
@@ -120,17 +107,26 @@ class _Scan:
         "cleaned",
         "dropped",
         "evidence",
+        "forms",
+        "kinds",
+        "names",
         "negated",
         "negation",
         "negation_start",
         "phrases",
+        "rules",
         "seen_word",
         "tokens",
+        "word_set",
     )
 
-    def __init__(self, cleaned: Cleaned, tokens: Tokens) -> None:
+    def __init__(self, cleaned: Cleaned, rules: SourceRules, forms: Forms, kinds: Sequence[Kind]) -> None:
         self.cleaned = cleaned
-        self.tokens = tokens
+        self.tokens = tokenise(cleaned.text)
+        self.rules = rules
+        self.forms = forms
+        self.kinds = kinds
+        self.names = NameFinder(cleaned.text, self.tokens, titles=rules.titles) if rules.names else None
         self.evidence: list[Evidence] = []
         self.dropped: list[Dropped] = []
         self.phrases: list[Phrase] = []
@@ -138,28 +134,33 @@ class _Scan:
         self.negation: Effect | None = None
         self.negation_start = 0
         self.seen_word = False
+        self.word_set: set[str] | None = None
 
-    def run(self, index: _Index) -> None:
+    def run(self, index: Index) -> None:
         """Take the longest entry at each word, from left to right, without overlaps."""
         words = self.tokens.words
+        find = index.get
         position, num_words = 0, len(words)
         while position < num_words:
             if self.negation is not None:
                 self._bound_negation(position)
-            node = index.get(words[position])
-            entry = None if node is None else self._longest(node, position)
+            node = find(words[position])
+            entry = None if node is None else self._longest(node, position) if node.longer else node.alone
             if entry is None:
                 position += 1
                 continue
-            self._take(entry, position)
-            position += len(entry.words)
+            for hit in entry.hits:
+                self._take(entry, hit, position)
+            if entry.blocker is not None or entry.is_phrase:
+                self._note(entry, position)
+            position += entry.length
         self._end_negation(num_words)
 
-    def _longest(self, node: _Node, position: int) -> _Entry | None:
+    def _longest(self, node: Node, position: int) -> Entry | None:
         words = self.tokens.words
-        if node.longer and position + 1 < len(words):
+        if position + 1 < len(words):
             for entry in node.longer.get(words[position + 1], ()):
-                length = len(entry.words)
+                length = entry.length
                 if words[position : position + length] == entry.words and self._unbroken(position, length):
                     return entry
         return node.alone
@@ -169,85 +170,96 @@ class _Scan:
         text, (_, starts, ends) = self.cleaned.text, self.tokens
         return all(joins(text, ends[i], starts[i + 1]) for i in range(position, position + length - 1))
 
-    def _take(self, entry: _Entry, position: int) -> None:
-        blocker = entry.blocker
-        for hit in entry.hits:
-            first, last = position + hit.first, position + hit.last
-            span = self._span(first, last)
-            if self.negation is not None:
-                self._drop(span, "negated", hit.tag_id)
+    def _take(self, entry: Entry, hit: Hit, position: int) -> None:
+        """Keep a tag as evidence, or drop it with the reason."""
+        first, last = position + hit.first, position + hit.last
+        tag_id, rule = hit.tag_id, hit.rule
+        reason: DropReason | None = None
+        if self.negation is not None:
+            reason = _SCOPE_REASONS[self.negation]
+        elif entry.senses and (sense := self._sense(entry, first, last)) != KEEP:
+            other = None if sense == DROP else meant(self.forms, sense)
+            if other is None:
+                reason = "sense"
             else:
-                self.evidence.append(Evidence(hit.tag_id, span, hit.rule))
-        end = position + len(entry.words)
-        if entry.names_one and end - position > 1:
+                tag_id, rule = other
+        if reason is None and (self.names is not None or self.rules.unseen_kinds):
+            reason = self._unseen_reason(first, last, self.kinds[tag_id])
+        if reason is None:
+            self.evidence.append(Evidence(tag_id, self._span(first, last), rule))
+        else:
+            self.dropped.append(Dropped(self._span(first, last), reason, tag_id))
+
+    def _unseen_reason(self, first: int, last: int, kind: Kind) -> DropReason | None:
+        if kind in self.rules.unseen_kinds:
+            return "unseen"
+        return "name" if self.names is not None and self.names.is_name(first, last, kind) else None
+
+    def _sense(self, entry: Entry, first: int, last: int) -> str:
+        """Return what the sense rules say of a form; punctuation hides its neighbours."""
+        text, (words, starts, ends) = self.cleaned.text, self.tokens
+        left = right = EDGE
+        if first and joins(text, ends[first - 1], starts[first]):
+            left = left_word(words, first)
+        if last < len(words) and joins(text, ends[last - 1], starts[last]):
+            right = words[last]
+        if self.word_set is None:
+            self.word_set = set(words)
+        return decide(entry.senses, left, right, self.word_set)
+
+    def _note(self, entry: Entry, position: int) -> None:
+        """Note that several words name one thing, and do what a blocker does besides giving tags."""
+        end = position + entry.length
+        if entry.is_phrase:
             self.phrases.append(Phrase(self.tokens.starts[position], self.tokens.ends[end - 1], entry.hits[0].opaque))
-        if blocker is None:
+        if entry.blocker is None:
             return
-        if blocker.effect == "swallow":
-            self._drop(self._span(position, end), "blocked", None)
+        if entry.blocker.effect == "swallow":
+            self.dropped.append(Dropped(self._span(position, end), "blocked", None))
+        elif entry.blocker.effect == "negate_back":
+            self._negate_back(position)
         else:
             self._end_negation(position)
-            self.negation, self.negation_start, self.seen_word = blocker.effect, position, False
+            self.negation, self.negation_start, self.seen_word = entry.blocker.effect, position, False
 
     def _bound_negation(self, position: int) -> None:
         """End the negation before the word at `position` where its clause or noun phrase ends."""
         words, starts, ends = self.tokens
         role = load_scope().get(words[position])
-        participle = self.negation == "negate_phrase" and words[position].endswith("ing")
+        participle = self.negation in _ENDS_AT_PARTICIPLE and words[position].endswith("ing")
         gap_ends = position > 0 and _CLAUSE_END.search(self.cleaned.text, ends[position - 1], starts[position])
-        if gap_ends or role == "end" or (self.seen_word and (role == "end_after_word" or participle)):
+        ends_here = (
+            participle or self.negation == "suppose_word" or (role == "end_after_word" and self.negation != "suppose")
+        )
+        if gap_ends or role == "end" or (self.seen_word and ends_here):
             self._end_negation(position)
-        elif role is None:
+        elif role is None or self.negation == "suppose_word":
             self.seen_word = True
+
+    def _negate_back(self, position: int) -> None:
+        """Drop the tags between `position` and the beginning of its clause, or of what a bracket there speaks of."""
+        starts, ends, clause = self.tokens.starts, self.tokens.ends, position
+        if position and "(" in self.cleaned.text[ends[position - 1] : starts[position]]:
+            clause -= 1
+        while (
+            position - clause < MAX_CLAUSE
+            and clause
+            and not _CLAUSE_END.search(self.cleaned.text, ends[clause - 1], starts[clause])
+        ):
+            clause -= 1
+        if clause < position:
+            begin = self._span(clause, position)[0]
+            self.negated.append((starts[clause], ends[position - 1]))
+            while self.evidence and self.evidence[-1].span[0] >= begin:
+                mention = self.evidence.pop()
+                self.dropped.append(Dropped(mention.span, "negated", mention.tag_id))
 
     def _end_negation(self, position: int) -> None:
         if self.negation is not None:
-            self.negated.append((self.tokens.starts[self.negation_start], self.tokens.ends[position - 1]))
+            if self.negation in _NOT_SO:
+                self.negated.append((self.tokens.starts[self.negation_start], self.tokens.ends[position - 1]))
             self.negation = None
 
-    def _drop(self, span: Span, reason: DropReason, tag_id: int | None) -> None:
-        self.dropped.append(Dropped(span, reason, tag_id))
-
     def _span(self, first: int, last: int) -> Span:
-        return self.cleaned.span(self.tokens.starts[first], self.tokens.ends[last - 1])
-
-
-def _form_hits(vocab: Vocabulary) -> _Forms:
-    """Return words -> (canonical tag id, rule, opaque) of every surface form; the first of two that split alike wins."""
-    found: dict[tuple[str, ...], tuple[int, Rule]] = {}
-    for surface, form in vocab.forms.items():
-        if words := split_words(surface):
-            found.setdefault(words, (vocab.canonical(form.tag_id), form.origin))
-    kinds = {words: vocab[tag_id].kind for words, (tag_id, _) in found.items()}
-    forms = {words: (*form, kinds.get(words[-1:], kinds[words]) != kinds[words]) for words, form in found.items()}
-    if (person := forms.get(("person",))) is not None:
-        forms[(PERSON_PLACEHOLDER,)] = person
-    return forms
-
-
-def _build_index(forms: _Forms, groups: frozenset[str]) -> _Index:
-    """Return the entries by their first word; a blocker takes the place of a form of the same words."""
-    entries = [_Entry(list(words), (_Hit(*form, 0, len(words)),), None) for words, form in forms.items()]
-    entries += [_blocker_entry(blocker, forms) for blocker in load_blockers() if blocker.group in groups]
-    alone: dict[str, _Entry] = {}
-    longer: dict[str, dict[str, dict[tuple[str, ...], _Entry]]] = {}
-    for entry in entries:
-        first, *rest = entry.words
-        if rest:
-            longer.setdefault(first, {}).setdefault(rest[0], {})[tuple(entry.words)] = entry
-        else:
-            alone[first] = entry
-    return {word: _Node(alone.get(word), _longest_first(longer.get(word, {}))) for word in {*alone, *longer}}
-
-
-def _longest_first(by_second: dict[str, dict[tuple[str, ...], _Entry]]) -> dict[str, list[_Entry]]:
-    return {word: sorted(found.values(), key=lambda entry: -len(entry.words)) for word, found in by_second.items()}
-
-
-def _blocker_entry(blocker: Blocker, forms: _Forms) -> _Entry:
-    hits = []
-    for given in map(split_words, blocker.gives):
-        place, form = position_in(blocker.words, given), forms.get(given)
-        if place is not None and form is not None:
-            hits.append(_Hit(*form, *place))
-    return _Entry(list(blocker.words), tuple(hits), blocker)
+        offsets = self.cleaned.offsets
+        return offsets[self.tokens.starts[first]], offsets[self.tokens.ends[last - 1]]

@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 _WORD = re.compile(r"<person>|[^\W_]+(?:'t(?![^\W_]))?", re.IGNORECASE)
+_ASCII_WORD = re.compile(r"[a-z0-9]+(?:'t(?![a-z0-9]))?|<person>")
 _BETWEEN_WORDS = re.compile(r"[\s'-]+")
 
 
@@ -22,15 +23,22 @@ def tokenise(text: str) -> Tokens:
 
     Hyphens, apostrophes and underscores part words ("boy's" is boy, s), but "isn't" stays whole.
     """
-    words: list[str] = []
+    if text.isascii():
+        small = text.lower()
+        words = _ASCII_WORD.findall(small)
+    else:
+        small = text
+        words = _WORD.findall(text)
     starts: list[int] = []
     ends: list[int] = []
-    for match in _WORD.finditer(text):
-        start, end = match.span()
-        words.append(match[0].lower())
+    end = 0
+    for word in words:
+        # Between two words no character of a word stands, so the first place that fits is the word's own.
+        start = small.find(word, end)
+        end = start + len(word)
         starts.append(start)
         ends.append(end)
-    return Tokens(words, starts, ends)
+    return Tokens(words if text.isascii() else [word.lower() for word in words], starts, ends)
 
 
 def split_words(text: str) -> tuple[str, ...]:

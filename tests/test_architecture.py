@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "records", "registry", "extras", "torch_guard", "identity"),
+    ("errors", "records", "registry", "extras", "torch_guard", "identity", "csv_rows"),
     ("io", "stage", "ray_job", "vocab"),
     ("tables", "parsers"),
-    ("sources", "filters", "tagging", "merging", "staging"),
+    ("sources", "filters", "tagging", "merging", "staged", "staging"),
     ("addresses", "phash", "shard_vocabulary", "shards", "triplet", "pictures"),
     ("fetch_options", "decode", "local_files", "http_client", "download", "ledger"),
     ("planning", "annotators"),

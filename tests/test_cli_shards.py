@@ -14,6 +14,7 @@ from dataengine.cli.shards import export_command, inspect_command, verify_comman
 from dataengine.errors import ConfigError, DataEngineError, ShardError
 from dataengine.manifest import write_manifest
 from dataengine.records import CaptionRecord, TagClaim
+from dataengine.shard_vocabulary import write_vocabulary
 from dataengine.triplet import validate
 from dataengine.vocab import Vocabulary
 from tests.small_root import add_member, draw, jpeg, make_root, record, text, write_images, write_plan
@@ -32,9 +33,9 @@ def invoke(*arguments: object) -> Result:
     return result
 
 
-def bake_one(root: Path, item: CaptionRecord) -> Path:
-    """Bake a root of one record with the packaged vocabulary's hash."""
-    vocab = Vocabulary.load()
+def bake_one(root: Path, item: CaptionRecord, vocab: Vocabulary | None = None) -> Path:
+    """Bake a root of one record with the hash of `vocab`, by default of the packaged one."""
+    vocab = vocab or Vocabulary.load()
     write_plan(root, vocabulary={"name": vocab.name, "sha256": vocab.sha256})
     tables.write_records([item], str(root / "records" / "00000.parquet"))
     write_images(root, 0, {item.uid: jpeg(draw(0))}, [item])
@@ -152,6 +153,20 @@ def test_export_lists_twins(tmp_path: Path) -> None:
     invoke("export", shard, "--output", tmp_path / "ram.json", "--twins")
     (exported,) = json.loads((tmp_path / "ram.json").read_bytes())
     assert exported["union_label_id"] == list(vocab.twins(twin))
+
+
+def test_export_finds_the_twins_of_an_own_vocabulary_beside_the_shards(tmp_path: Path) -> None:
+    (tmp_path / "own.txt").write_text("t shirt\nred\nt-shirt\n")
+    own = Vocabulary.load(tmp_path / "own.txt")
+    item = record(0, texts=[text("one", [own.canonical(0)])], regions=[], tags=[])
+    item.tags = [TagClaim(id=own.canonical(0), by=["parse:0"])]
+    shard = bake_one(tmp_path, item, own)
+    with pytest.raises(ConfigError, match=r"has tags of 'own', and no vocabulary\.txt .* --vocabulary"):
+        invoke("export", tmp_path, "--output", tmp_path / "ram.json", "--twins")
+    write_vocabulary(own, str(shard.parent))
+    invoke("export", tmp_path, "--output", tmp_path / "ram.json", "--twins")
+    (exported,) = json.loads((tmp_path / "ram.json").read_bytes())
+    assert exported["union_label_id"] == [0, 2]
 
 
 def test_export_knows_its_formats(root: Path, tmp_path: Path) -> None:

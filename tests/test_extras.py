@@ -16,8 +16,8 @@ import sys
 from importlib.abc import MetaPathFinder
 
 class NotInstalled(MetaPathFinder):
-    absent = set("PIL boto3 botocore cv2 fsspec ijson img2dataset jinja2 matplotlib py3langid pyarrow ray skimage sklearn".split())
-    absent |= {"torch", "webdataset"}
+    absent = set("PIL boto3 botocore cv2 fsspec ijson img2dataset matplotlib py3langid pyarrow ray".split())
+    absent |= {"skimage", "sklearn", "torch", "webdataset"}
 
     def find_spec(self, name, path, target=None):
         if name.partition(".")[0] in self.absent:

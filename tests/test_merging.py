@@ -60,10 +60,12 @@ def test_an_id_with_two_addresses_keeps_the_first_picture_and_its_texts() -> Non
     rows = [
         make_record("list-1", url="http://u/1.jpg", texts=[make_text("a dog")]),
         make_record("list-1", url="HTTP://U/1.jpg", texts=[make_text("a cat")]),
-        make_record("list-1", url="http://u/2.jpg", texts=[make_text("a bus")]),
+        make_record(
+            "list-1", url="http://u/2.jpg", texts=[make_text("a bus")], sha256="ab", drop="x", same_as=["coco:1"]
+        ),
     ]
     merged = merge_records("list-1", rows)
-    assert merged.url == "http://u/1.jpg"
+    assert (merged.url, merged.sha256, merged.drop, merged.same_as) == ("http://u/1.jpg", None, None, [])
     assert [(text.original, text.drop) for text in merged.texts] == [
         ("a dog", None), ("a cat", None), ("a bus", "duplicate_id"),
     ]  # fmt: skip

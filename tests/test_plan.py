@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from dataengine import io
-from dataengine.errors import AnnotationsError, ConfigError, UnknownComponentError
+from dataengine.errors import AnnotationsError, ConfigError, ShardError, StorageError, UnknownComponentError
 from dataengine.filters import filter_states
 from dataengine.plan import REJECTED_FILE, plan, read_plan
 from dataengine.planning import PlanOptions
@@ -19,6 +20,7 @@ from dataengine.records import CaptionRecord
 from dataengine.shard_vocabulary import find_vocabulary
 from dataengine.sources import SourceOptions
 from dataengine.stage import Stage, run_in_process
+from dataengine.staging import PlanDatabase
 from dataengine.tables import read_records
 
 SENTENCES = ("a dog sitting on a couch", "two cats sleep near a table", "a red bus on the road")
@@ -76,7 +78,7 @@ def test_counts_add_up(root: str, options: PlanOptions) -> None:
         assert tally["texts_read"] == tally["texts_kept"] + sum(tally["dropped_texts"].values())
     assert content["sources"]["coco"]["images_kept"] == 5
     assert content["sources"]["cc3m"]["dropped_images"] == {"no_text": 12}
-    assert content["sources"]["cc3m"]["dropped_texts"] == {"image:no_text": 12}
+    assert content["sources"]["cc3m"]["dropped_texts"] == {"repeated_caption": 11, "too_few_words": 1}
     assert content["sources"]["cc3m"]["rejected_rows"] == {"empty_caption": 1}
     assert content["num_images"] == 9
     assert read_plan(root) == json.loads(json.dumps(content))
@@ -137,8 +139,9 @@ def test_what_a_later_plan_drops_is_marked(root: str, options: PlanOptions) -> N
     content = plan(root, replace(options, sources=("coco",)), run_in_process)
     records = [record for _, record in all_records(root).values()]
     assert {record.drop for record in records if record.dataset == "cc3m"} == {"not_in_plan"}
-    assert all(record.pinned for record in records if record.dataset == "cc3m")
     assert content["sources"]["cc3m"]["dropped_images"] == {"not_in_plan": 4}
+    again = plan(root, replace(options, sources=("coco",)), run_in_process, replan=True)
+    assert again["sources"] == content["sources"]
 
 
 def test_images_kept_after_their_shard_is_fetched_move_to_a_new_one(root: str, options: PlanOptions) -> None:
@@ -154,6 +157,114 @@ def test_images_kept_after_their_shard_is_fetched_move_to_a_new_one(root: str, o
     assert all(record.pinned for record in moved)
     plan(root, loose, run_in_process, replan=True)
     assert {uid: shard for uid, (shard, _) in all_records(root).items()} == {u: s for u, (s, _) in records.items()}
+
+
+def test_what_is_dropped_before_its_shard_is_fetched_is_fetched_when_it_comes_back(
+    root: str, options: PlanOptions
+) -> None:
+    loose = replace(
+        options, sources=("cc3m",), shard_size=100, filters=filter_states(off=["repeated_caption", "no_tag"])
+    )
+    plan(root, loose, run_in_process)
+    plan(root, replace(loose, filters=filter_states()), run_in_process)
+    dropped = {uid for uid, (_, record) in all_records(root).items() if record.drop is not None}
+    assert len(dropped) == 12
+    io.commit_bytes(b"{}", io.join(root, "images", "00000_stats.json"))
+    plan(root, loose, run_in_process)
+    asked_for = {uid for uid, (shard, record) in all_records(root).items() if shard == 1 and record.pinned}
+    assert len(asked_for) == 11
+    assert asked_for < dropped
+
+
+def test_a_plan_that_was_killed_counts_for_nothing(root: str, tmp_path: Path, options: PlanOptions) -> None:
+    def die(stage: Stage, units: Sequence[int]) -> Any:
+        run_in_process(stage, units[-1:])
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        plan(root, replace(options, shard_size=2), die)
+    assert len(io.list_files(io.join(root, "records"))) == 1
+    assert read_plan(root) is None
+    content = plan(root, options, run_in_process)
+    assert content == plan(str(tmp_path / "other"), options, run_in_process)
+    assert io.list_files(io.join(root, "records")) == io.list_files(str(tmp_path / "other" / "records"))
+    with pytest.raises(KeyboardInterrupt):
+        plan(root, replace(options, parser="graph"), die)
+    plan(root, options, run_in_process)
+    assert {text.graph for _, record in all_records(root).values() for text in record.texts} == {None}
+
+
+@pytest.mark.parametrize("content", [b'{"fingerprint": "x",', b"[]", b'"x"', b"7", b"{}", b"\xff", b""])
+def test_a_broken_plan_is_named(root: str, content: bytes) -> None:
+    io.commit_bytes(content, io.join(root, "plan.json"))
+    with pytest.raises(ConfigError, match=r"plan\.json is no plan: .* run `dataengine plan` again"):
+        read_plan(root)
+
+
+def test_broken_records_are_named(root: str, options: PlanOptions) -> None:
+    plan(root, options, run_in_process)
+    io.commit_bytes(b"junk", io.join(root, "records", "00001.parquet"))
+    with pytest.raises(
+        ShardError, match=r"00001\.parquet is not a parquet file.*; remove .*00001\.parquet and plan again"
+    ):
+        plan(root, options, run_in_process, replan=True)
+    assert read_plan(root) is not None
+
+
+def test_files_of_other_names_are_not_shards(root: str, options: PlanOptions) -> None:
+    content = plan(root, options, run_in_process)
+    for name in ("records/notes.parquet", "images/notes_stats.json"):
+        io.commit_bytes(b"junk", io.join(root, name))
+    assert plan(root, options, run_in_process, replan=True) == content
+
+
+def test_a_full_scratch_disk_is_named(root: str, options: PlanOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(database: PlanDatabase) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(PlanDatabase, "resolve", fail)
+    with pytest.raises(StorageError, match=r"scratch database in .*disk is full; .* point TMPDIR to a disk with room"):
+        plan(root, options, run_in_process)
+
+
+def test_a_change_inside_a_folder_is_noticed(root: str, tmp_path: Path) -> None:
+    caption = tmp_path / "pictures" / "deep" / "1.txt"
+    caption.parent.mkdir(parents=True)
+    caption.write_text("a dog on a couch")
+    caption.with_suffix(".jpg").write_bytes(b"")
+    source_options = SourceOptions(annotations_dir=str(tmp_path), folder=str(tmp_path / "pictures"))
+    options = PlanOptions(sources=("folder",), source_options=source_options)
+    plan(root, options, run_in_process)
+    caption.write_text("two cats on a couch")
+    plan(root, options, run_in_process)
+    assert [record.texts[0].original for _, record in all_records(root).values()] == ["two cats on a couch"]
+
+
+def test_the_limit_keeps_what_other_sources_say_of_the_images(
+    root: str, options: PlanOptions, annotations_dir: Path
+) -> None:
+    items = [{"image_path": "x", "caption": [f"a red horse {i}"], "union_label_id": [1363]} for i in range(4)]
+    rows = "".join(f"a red horse {i}\thttp://example.com/{i}.jpg\n" for i in range(4))
+    (annotations_dir / "Train_GCC-training.tsv").write_text(rows)
+    (annotations_dir / "ram.json").write_text(json.dumps(items))
+    source_options = replace(options.source_options, ram_json=str(annotations_dir / "ram.json"))
+    content = plan(
+        root,
+        replace(options, sources=("cc3m", "ram_json"), limit=2, source_options=source_options),
+        run_in_process,
+    )
+    assert [(1363 in [claim.id for claim in record.tags]) for _, record in all_records(root).values()] == [True] * 2
+    tally = content["sources"]["ram_json"]
+    assert (tally["rows_read"], tally["rows_over_limit"], content["num_images"]) == (4, 2, 2)
+
+
+def test_a_source_counts_under_the_name_of_its_images(root: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.tsv").write_text("url\tcaption\nhttp://a.example/1.jpg\ta dog on a couch\nnonsense\ta dog\n")
+    source_options = SourceOptions(annotations_dir=str(tmp_path), url_list=str(tmp_path / "mine.tsv"))
+    content = plan(root, PlanOptions(sources=("url_list",), source_options=source_options), run_in_process)
+    assert list(content["sources"]) == ["mine"]
+    tally = content["sources"]["mine"]
+    assert (tally["rows_read"], tally["images_kept"], tally["rejected_rows"]) == (2, 1, {"bad_url": 1})
 
 
 def test_limit_counts_images_a_source(root: str, options: PlanOptions) -> None:
@@ -198,6 +309,10 @@ def test_missing_files_of_all_sources_come_in_one_message(tmp_path: Path) -> Non
 def test_bad_options_are_named() -> None:
     with pytest.raises(ConfigError, match=r"no sources; .*--shard-size is 0; .*--limit is -1"):
         PlanOptions(sources=(), source_options=SourceOptions(annotations_dir="."), shard_size=0, limit=-1)
+    with pytest.raises(ConfigError, match=r"ram_json's tag ids are rows of the 4,585 tags"):
+        PlanOptions(
+            sources=("cc3m", "ram_json"), source_options=SourceOptions(annotations_dir="."), vocabulary="mine.txt"
+        )
 
 
 def test_an_unknown_source_is_named(root: str) -> None:

@@ -1,6 +1,6 @@
 """Rebuild the vocabulary's derived files: `python -m dataengine.vocab.build --wordnet DIR [--out DIR]`.
 
-Written by hand: names, thresholds and Chinese names in tags.tsv, twins.tsv, kinds.tsv, variants.tsv. Derived from them,
+Written by hand: names, thresholds and Chinese names in tags.tsv, twins.tsv, kinds.tsv, variants.tsv, curated.tsv, ram_compat.tsv. Derived from them,
 lemminflect and WordNet: wordnet.tsv, the kinds in tags.tsv, synonyms.tsv. Equal inputs give equal bytes.
 """
 
@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dataengine.errors import ConfigError, DataEngineError, VocabularyError
+from dataengine.vocab.curated import add_curated
 from dataengine.vocab.kinds import decide_kinds
 from dataengine.vocab.loading import packaged_bytes, read_tags, read_twins, split_rows
 from dataengine.vocab.surfaces import propose_forms
@@ -50,7 +51,8 @@ def build(
     synsets = None if wordnet_dir is None else find_synsets(tags, wordnet_dir)
     kinds = decide_kinds(tags, read_synsets() if synsets is None else _by_tag(synsets))
     tags = [replace(tag, kind=kinds[tag.id]) for tag in tags]
-    forms = propose_forms(tags, read_twins(tags))
+    twins = read_twins(tags)
+    forms = add_curated(propose_forms(tags, twins), tags, twins)
     contents = {out_dir / "tags.tsv": tags_file(kinds), out_dir / "synonyms.tsv": synonyms_file(forms)}
     num_candidates = 0
     if wordnet_dir is not None and synsets is not None:

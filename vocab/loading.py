@@ -20,12 +20,14 @@ OPEN_SET_THRESHOLD = 0.5
 """Decision threshold of tags that the packaged list doesn't hold: RAM++'s for open-set tags."""
 
 
-def load(source: str | Path | None, synonyms: str | Path | None) -> Vocabulary:
+def load(source: str | Path | None, synonyms: str | Path | None, ram_compat: bool = False) -> Vocabulary:
     """Return the vocabulary that `source` names: None or "ram4585" the packaged one, else a text file of tags."""
     if source is None or (str(source) == PACKAGED_NAME and not Path(source).exists()):
         vocab = load_packaged()
     else:
         vocab = _load_own(Path(source))
+    if ram_compat:
+        vocab = _with_ram_merges(vocab)
     return vocab if synonyms is None else _add_synonyms(vocab, Path(synonyms))
 
 
@@ -42,6 +44,16 @@ def load_packaged() -> Vocabulary:
             form = made[tag_id, origin] = SurfaceForm(int(tag_id), cast(Rule, origin))
         forms[surface] = form
     return Vocabulary(PACKAGED_NAME, tags, forms=forms, twins=twins, synonyms_sha256=hashlib.sha256(data).hexdigest())
+
+
+@functools.cache
+def _with_ram_merges(vocab: Vocabulary) -> Vocabulary:
+    """Return `vocab` with the merges of RAM's list that no reader of a caption would make: bell -> clock."""
+    data = packaged_bytes("ram_compat.tsv")
+    ids = {tag.name: vocab.canonical(tag.id) for tag in vocab}
+    merges = {form: SurfaceForm(ids[tag], "synonym") for form, tag in split_rows(data, num_columns=2) if tag in ids}
+    names = {normalise(tag.name) for tag in vocab}
+    return vocab.with_forms({form: merge for form, merge in merges.items() if form not in names}, data)
 
 
 def read_tags() -> list[Tag]:
@@ -136,7 +148,7 @@ def _own_forms(tags: list[Tag], twins: dict[int, int]) -> dict[str, SurfaceForm]
 
 def _add_synonyms(vocab: Vocabulary, path: Path) -> Vocabulary:
     """Return `vocab` with the forms of a synonyms file; they win over inflections, never over a tag's own name."""
-    data, forms = _read_file(path), dict(vocab.forms)
+    data, forms = _read_file(path), dict[str, SurfaceForm]()
     added: dict[str, int] = {}
     for number, line in _content_lines(path, data):
         where = f"{path}, line {number}"
@@ -152,12 +164,9 @@ def _add_synonyms(vocab: Vocabulary, path: Path) -> Vocabulary:
         surface = normalise(cells[0])
         _check_synonym(vocab, where, surface, tag_id, added)
         added[surface] = tag_id
-        if forms.get(surface, SurfaceForm(-1, "synonym")).tag_id != tag_id:
+        if vocab.forms.get(surface, SurfaceForm(-1, "synonym")).tag_id != tag_id:
             forms[surface] = SurfaceForm(tag_id, "synonym")
-    twins = {tag.id: vocab.canonical(tag.id) for tag in vocab if vocab.canonical(tag.id) != tag.id}
-    base = b"" if vocab.name != PACKAGED_NAME else packaged_bytes("synonyms.tsv")
-    digest = hashlib.sha256(base + data).hexdigest()
-    return Vocabulary(vocab.name, vocab.tags, forms=forms, twins=twins, synonyms_sha256=digest)
+    return vocab.with_forms(forms, data)
 
 
 def _check_synonym(vocab: Vocabulary, where: str, surface: str, tag_id: int, added: dict[str, int]) -> None:

@@ -38,15 +38,25 @@ class Vocabulary:
         self._lengths = _index_first_words(forms)
 
     @classmethod
-    def load(cls, source: str | Path | None = None, synonyms: str | Path | None = None) -> Vocabulary:
+    def load(
+        cls, source: str | Path | None = None, synonyms: str | Path | None = None, *, ram_compat: bool = False
+    ) -> Vocabulary:
         """Return the packaged vocabulary of 4,585 tags, or the one that the text file `source` lists, one tag a line.
 
-        `synonyms` is a file of `form<TAB>tag name` lines whose forms are added. The packaged vocabulary is read once
+        `synonyms` is a file of `form<TAB>tag name` lines whose forms are added. `ram_compat` adds the merges of RAM's
+        own list that a reader would not make (bell -> clock, hold -> catch). The packaged vocabulary is read once
         a process. Raises VocabularyError, which names file, line, cause and way out.
         """
         from dataengine.vocab import loading
 
-        return loading.load(source, synonyms)
+        return loading.load(source, synonyms, ram_compat)
+
+    def with_forms(self, added: Mapping[str, SurfaceForm], data: bytes) -> Vocabulary:
+        """Return this vocabulary with more surface forms; `data` is what they were read from, for the synonyms' hash."""
+        digest = hashlib.sha256(self.synonyms_sha256.encode() + data).hexdigest()
+        twins = {tag.id: self.canonical(tag.id) for tag in self if self.canonical(tag.id) != tag.id}
+        forms = {**self.forms, **added}
+        return Vocabulary(self.name, self.tags, forms=forms, twins=twins, synonyms_sha256=digest)
 
     def __len__(self) -> int:
         return len(self.tags)

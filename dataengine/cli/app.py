@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from types import FrameType
+from typing import NoReturn
 
 import typer
 from rich.console import Console
@@ -51,21 +53,32 @@ def run(command: typer.Typer) -> None:
     """Run a typer application with our error lines; the jobs use it too."""
     received: list[int] = []
 
-    def exit_on_sigterm(number: int, _frame: FrameType | None) -> None:
+    def unwind(number: int, _frame: FrameType | None) -> None:
         """Unwind the stack, so that tasks are cancelled and half-written files removed on the way out."""
         received.append(number)
-        raise SystemExit(128 + number)
+        raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
 
-    signal.signal(signal.SIGTERM, exit_on_sigterm)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as a shell wants it for what runs in the background
+            signal.signal(number, unwind)
     try:
         with extras.named():
             command()
     except DataEngineError as error:
-        Console(stderr=True).print(f"error: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        Console(stderr=True).print("interrupted; relaunch the same command to go on", markup=False)
-        sys.exit(130)
+        _exit_with(str(error))
+    except OSError as error:
+        # What no stage has put into words: standard output on a full disk, a folder that may not be entered.
+        _exit_with(str(error))
     except SystemExit as error:
-        # Inside ray.wait, Ray turns the handler's exit into one with status 1.
+        # On their way, typer and Ray give an interrupt other exit codes.
         raise SystemExit(128 + received[0] if received else error.code) from None
+
+
+def _exit_with(message: str) -> NoReturn:
+    """Print the one line of an error and exit with 2; what standard output could not take is given up."""
+    Console(stderr=True).print(f"error: {message}", style="bold red", markup=False, highlight=False, soft_wrap=True)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(2)

@@ -41,37 +41,45 @@ def parse_command(
     vocabulary: Annotated[
         str | None, typer.Option(help="A tag list of your own, one tag a line, in place of the 4,585.", metavar="FILE")
     ] = None,
+    synonyms: Annotated[
+        str | None, typer.Option(help="Further surface forms: form, tab, tag name a line.", metavar="FILE")
+    ] = None,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, help="With --input: processes that parse; the output stays the same.")
+    ] = 1,
 ) -> None:
     """Parse a caption into tags and a scene graph."""
     keep_torch_out()
+    # Before numpy is there: spaCy's matrices are small, and threads that wait for one another cost more than they give.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if (caption is None) == (input is None):
         raise ConfigError('give either a caption or --input: dataengine parse "a dog on a couch"')
     if caption is not None and output != "-":
         raise ConfigError("--output goes with --input; one caption is printed")
     if explain and (json_output or input is not None):
         raise ConfigError("--explain is for one caption and for people: leave out --json and --input")
-    parser = _make_parser(vocabulary, graph=not tags_only)
+    parser = _make_parser(vocabulary, synonyms, graph=not tags_only)
     if input is not None:
-        _parse_file(parser, input, output, source)
+        _parse_file(parser, input, output, source, workers)
     elif caption is not None:
         _parse_caption(parser, caption, source, json_output=json_output, explain=explain)
 
 
-def _make_parser(vocabulary: str | None, *, graph: bool) -> Parser:
+def _make_parser(vocabulary: str | None, synonyms: str | None, *, graph: bool) -> Parser:
     from dataengine.parsers import Parser
     from dataengine.vocab import Vocabulary
 
-    return Parser(Vocabulary.load(vocabulary), graph=graph)
+    return Parser(Vocabulary.load(vocabulary, synonyms), graph=graph)
 
 
 # ------------------------------------------------------------------------------------------------------------ files
 
 
-def _parse_file(parser: Parser, input_url: str, output_url: str, source: str | None) -> None:
+def _parse_file(parser: Parser, input_url: str, output_url: str, source: str | None, num_workers: int) -> None:
     from dataengine.parsers.parsed_files import parse_file
 
     try:
-        report = parse_file(parser, input_url, output_url, source)
+        report = parse_file(parser, input_url, output_url, source, num_workers)
     except BrokenPipeError:
         # The reader of a pipe (head) has left: nothing is wrong, and nothing more can be said to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -37,21 +37,28 @@ class TerminalProgress:
         self._counter.add(result)
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], advance=1, detail=self._counter.detail())
-        elif time.monotonic() - self._last_line > _PLAIN_INTERVAL_S:
+        self.tick(stage)
+
+    def tick(self, stage: str) -> None:
+        """Print a line where there is no bar and the last one is some seconds old; the stage's end has a line anyway."""
+        is_due = time.monotonic() - self._last_line > _PLAIN_INTERVAL_S
+        if self._bar is None and is_due and not self._counter.is_done():
             self._last_line = time.monotonic()
-            self._console.print(self._counter.line(), markup=False, highlight=False)
+            self._print(self._counter.line())
 
     def retry(self, stage: str, unit: int, attempt: int, error: str) -> None:
         """Say why a shard is run again."""
-        message = f"{stage}: shard {unit_name(unit)} failed at run {attempt} and is run again: {error}"
-        self._console.print(message, markup=False, highlight=False)
+        self._print(f"{stage}: shard {unit_name(unit)} failed at run {attempt} and is run again: {error}")
 
     def finish(self, stage: str) -> None:
         """Close the bar and leave one line that sums the stage up."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
-        self._console.print(self._counter.line(), markup=False, highlight=False)
+        self._print(self._counter.last_line())
+
+    def _print(self, line: str) -> None:
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 class _Counter:
@@ -69,20 +76,29 @@ class _Counter:
             self._has_successes = True
             self._successes += result.successes
 
+    def is_done(self) -> bool:
+        return self._done >= self._num_units
+
     def detail(self) -> str:
-        elapsed = max(time.monotonic() - self._start, 1e-3)
-        parts = [f"{self._images / elapsed:.0f} images/s"]
+        parts = [f"{self._images / self._elapsed():.0f} images/s"]
         if self._has_successes and self._images:
             parts.append(f"{self._successes / self._images:.1%} ok")
         return ", ".join(parts)
 
     def line(self) -> str:
-        elapsed = time.monotonic() - self._start
-        left = elapsed / self._done * (self._num_units - self._done) if self._done else 0.0
-        time_left = f", {left:.0f} s left" if self._done < self._num_units else f" in {elapsed:.1f} s"
-        return (
-            f"{self._stage}: {self._done}/{self._num_units} shards, {self._images} images, {self.detail()}{time_left}"
-        )
+        if not self._done:
+            return self._state()
+        left = self._elapsed() / self._done * (self._num_units - self._done)
+        return f"{self._state()}, {left:.0f} s left"
+
+    def last_line(self) -> str:
+        return f"{self._state()} in {self._elapsed():.1f} s"
+
+    def _state(self) -> str:
+        return f"{self._stage}: {self._done}/{self._num_units} shards, {self._images} images, {self.detail()}"
+
+    def _elapsed(self) -> float:
+        return max(time.monotonic() - self._start, 1e-3)
 
 
 def _create_bar(console: Console) -> RichProgress:

@@ -96,11 +96,10 @@ def export_command(
 ) -> None:
     """Write the shards in another trainer's format."""
     from dataengine.export import export_ram_json
-    from dataengine.vocab import Vocabulary
 
     if format != "ram-json":
         raise ConfigError(f"no export format named {format!r}; known: ram-json")
-    twins_of = Vocabulary.load(vocabulary) if twins else None
+    twins_of = _vocabulary_of(root, vocabulary) if twins else None
     stats = export_ram_json(root, output, images_dir=images, twins_of=twins_of)
     line = f"{output}: {stats.num_images:,} images with {stats.num_texts:,} texts"
     if stats.num_without_text:
@@ -108,6 +107,25 @@ def export_command(
     if stats.num_without_tag:
         line += f"; without any tag: {stats.num_without_tag:,}"
     Console().print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _vocabulary_of(root: str, path: str | None) -> Vocabulary:
+    """Return the vocabulary of the first sample at `root`. Raises ConfigError where only its hash is known."""
+    from dataengine.addresses import list_shards
+    from dataengine.shards import open_shards
+
+    url = list_shards(root)[0]
+    facts = next(open_shards(url))["json"]["vocab"]
+    vocab = _find_vocabulary(path, facts["sha256"], _folder(url))
+    if vocab is None:
+        raise ConfigError(
+            f"{url} has tags of {facts['name']!r}, and no vocabulary.txt stands beside it; give it with --vocabulary"
+        )
+    return vocab
+
+
+def _folder(url: str) -> str:
+    return url.rpartition("/")[0] or "."
 
 
 def _find_vocabulary(path: str | None, sha256: str, directory: str) -> Vocabulary | None:
@@ -161,7 +179,7 @@ def _describe_sample(sample: Sample, vocabulary: str | None) -> Group:
         return Group(
             title, Text(size), *(Text(_printable(problem), style="red") for problem in problems[:_MAX_PROBLEMS])
         )
-    vocab = _find_vocabulary(vocabulary, triplet["vocab"]["sha256"], sample["__url__"].rpartition("/")[0] or ".")
+    vocab = _find_vocabulary(vocabulary, triplet["vocab"]["sha256"], _folder(sample["__url__"]))
     source = triplet["source"]
     facts = [size, source["dataset"], source["split"], *([f"licence {source['license']}"] if source["license"] else [])]
     facts += [f"{name} {list(sample[name].shape)}" for name in sample if name not in _NO_ARRAYS]

@@ -34,6 +34,7 @@ def print_plan(content: Mapping[str, Any]) -> None:
     for name, tally in content["sources"].items():
         table.add_row(name, *_numbers(tally))
     Console().print(table)
+    _print_side_files(content["sources"])
     for name, tally in content["sources"].items():
         reasons = _reasons(tally)
         if reasons:
@@ -41,6 +42,14 @@ def print_plan(content: Mapping[str, Any]) -> None:
     unmatched = content["num_unmatched_rows"]
     side_rows = f"; {unmatched} rows of side files name no image" if unmatched else ""
     _say(f"{content['num_images']:,} images in {content['num_shards']:,} shards to fetch{side_rows}")
+
+
+def _print_side_files(sources: Mapping[str, Mapping[str, Any]]) -> None:
+    """Say how many rows were taken of sources that bring no images, only tags and texts for other sources' images."""
+    for name, tally in sources.items():
+        if tally["rows_read"] and not tally["images_read"]:
+            taken = tally["rows_read"] - sum(tally["rejected_rows"].values()) - tally["rows_over_limit"]
+            _say(f"{name}: {taken:,} of {tally['rows_read']:,} rows taken")
 
 
 def _numbers(tally: Mapping[str, Any]) -> list[str]:

@@ -50,11 +50,14 @@ class NoTextFilter:
 
 
 class NoTagFilter:
-    """Drops an image whose texts name no tag: there is nothing to learn from it."""
+    """Drops an image whose texts name no tag: there is nothing to learn from it.
+
+    A tag that the placeholder policy took away counts: the policy is about the tag, never about the row.
+    """
 
     name: ClassVar[str] = "no_tag"
     on_by_default: ClassVar[bool] = True
 
     def reason_to_drop(self, record: CaptionRecord) -> str | None:
-        """Return `no_tag` where no claim is left standing."""
-        return None if any(tag.drop is None and tag.state == 1 for tag in record.tags) else "no_tag"
+        """Return `no_tag` where nobody claims a tag."""
+        return None if any(tag.state == 1 for tag in record.tags) else "no_tag"

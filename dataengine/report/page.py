@@ -99,12 +99,14 @@ def _format_number(number: int | None) -> str:
 
 
 def _format_share(part: int | None, whole: int | None) -> str:
-    """Return 84.2 % for a part of a whole; never 100 % or 0 % where some are missing or some are there."""
+    """Return 84.2 % for a part of a whole; < 0.1 % and > 99.9 % where 0 and 100 would be untrue."""
     if part is None or not whole:
         return _NONE
     share = 100 * part / whole
-    if 0 < part < whole:
-        share = min(max(share, 0.1), 99.9)
+    if 0 < share < 0.1:
+        return "< 0.1 %"
+    if 99.9 < share < 100:
+        return "> 99.9 %"
     return f"{share:.1f}".removesuffix(".0") + " %"
 
 

@@ -52,6 +52,8 @@ class Source(Protocol):
     """An annotation format. Creating one finds its files; `records` streams them in a fixed order."""
 
     name: ClassVar[str]
+    dataset: str
+    """The data set of its records, where no row says otherwise; the table "expected vs got" has a row for each."""
     FILES: ClassVar[tuple[OfficialFile, ...]]
     """What to get from where; empty for a source that reads the user's own files."""
     expected: ExpectedCounts | None

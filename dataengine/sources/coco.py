@@ -18,7 +18,16 @@ from dataengine.sources.annotation_files import AnnotationFolder, file_name
 from dataengine.sources.base import OfficialFile, SourceOptions
 from dataengine.sources.json_stream import read_rows, stream_items
 from dataengine.sources.local_images import LocalImages, open_images
-from dataengine.sources.rows import BadRow, mapping, number_field, image_side, read_texts, text_field
+from dataengine.sources.rows import (
+    BadRow,
+    accepted_url,
+    image_side,
+    mapping,
+    number_field,
+    read_texts,
+    text_field,
+    valid_text,
+)
 from dataengine.sources.web_addresses import address_keys, web_url
 
 TRAIN_2014 = "captions_train2014.json"
@@ -33,6 +42,8 @@ _IMAGES_URL = "http://images.cocodataset.org"  # http only: the host's certifica
 _OLD_HOST = "://mscoco.org/"
 """The first release's coco_url; that host serves no pictures any more."""
 _IN_NAME = re.compile(r"(\d+)\.jpg$")
+_NAME_PREFIXES = ("", "COCO_train2014_", "COCO_val2014_")
+"""How the releases of 2017 and 2014 name one picture, before its id."""
 _SPLITS = ("train", "restval", "val", "test")
 _KEPT_SPLITS = ("train", "restval")
 
@@ -54,6 +65,7 @@ class CocoSource:
     """
 
     name: ClassVar[str] = "coco"
+    dataset = "coco"
     FILES: ClassVar[tuple[OfficialFile, ...]] = (
         OfficialFile(TRAIN_2014, _ANNOTATIONS_URL.format(2014), note="all that may be used without Karpathy's split"),
         OfficialFile("captions_val2014.json", _ANNOTATIONS_URL.format(2014), required=False),
@@ -152,7 +164,7 @@ class _Reading:
         if image_id not in earlier:
             self._set_address(record, image_id, url, name)
         record.width, record.height = image_side(row.get("width")), image_side(row.get("height"))
-        record.license = None if row.get("license") is None else str(row["license"])
+        record.license = None if row.get("license") is None else valid_text(str(row["license"]))
         record.same_as = sorted(set(record.same_as))
         yield record
 
@@ -173,7 +185,7 @@ class _Reading:
             raise BadRow("missing_field:sentences", row)
         texts, problems = _texts([mapping(sentence).get("raw") for sentence in sentences], "raw")
         yield from problems
-        folder = row.get("filepath") or ("val2014" if "val2014" in name else "train2014")
+        folder = valid_text(str(row.get("filepath") or "")) or ("val2014" if "val2014" in name else "train2014")
         yield self._placed(number_field(row, "cocoid"), texts, f"{folder}/{name}")
 
     def ready_made_record(self, row: Mapping[str, Any]) -> Iterator[CaptionRecord | BadRow]:
@@ -187,7 +199,7 @@ class _Reading:
         record = self._record(image_id, texts, "train")
         if image_id not in self._seen:
             folder, name = path.split("/")[-2:] if "/" in path else ("train2014", path)
-            url = f"{_IMAGES_URL}/{folder}/{name}"
+            url = accepted_url(f"{_IMAGES_URL}/{folder}/{name}")
             self._set_address(record, image_id, url, name)
             record.same_as = sorted({*record.same_as, *address_keys(url)})
         return record
@@ -206,7 +218,8 @@ class _Reading:
 
     def _set_address(self, record: CaptionRecord, image_id: int, url: str, name: str) -> None:
         """Set `local` where the user's pictures hold the image, under its 2014 or its 2017 name, else `url`."""
-        record.local = self._images.find(name, f"{image_id:012d}.jpg") if self._images else None
+        names = (name, *(f"{prefix}{image_id:012d}.jpg" for prefix in _NAME_PREFIXES))
+        record.local = self._images.find(*names) if self._images else None
         record.url = None if record.local else url
 
 

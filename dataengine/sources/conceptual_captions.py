@@ -49,6 +49,7 @@ class Cc3mSource:
     """Conceptual Captions: train and validation (caption TAB url), and the machine labels of 2.0M training images."""
 
     name: ClassVar[str] = "cc3m"
+    dataset = "cc3m"
     FILES: ClassVar[tuple[OfficialFile, ...]] = (
         OfficialFile(CC3M_TRAIN, "https://ai.google.com/research/ConceptualCaptions/download"),
         OfficialFile(
@@ -95,6 +96,7 @@ class Cc12mSource:
     """Conceptual 12M (url TAB caption), and the hashes of the original bytes (url, SHA-256, MD5)."""
 
     name: ClassVar[str] = "cc12m"
+    dataset = "cc12m"
     FILES: ClassVar[tuple[OfficialFile, ...]] = (
         OfficialFile(CC12M_PAIRS, "https://storage.googleapis.com/conceptual_12m/cc12m.tsv"),
         OfficialFile(

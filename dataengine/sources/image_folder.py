@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import os
@@ -11,12 +10,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, ClassVar, Protocol
 
+from dataengine.csv_rows import BrokenLine, csv_rows
 from dataengine.errors import AnnotationsError, ConfigError
 from dataengine.identity import make_uid
 from dataengine.records import CaptionRecord, ExpectedCounts, RejectedRow
 from dataengine.sources.base import OfficialFile, SourceOptions
 from dataengine.sources.local_images import is_image
-from dataengine.sources.rows import BadRow, dataset_name, mapping, read_texts, text_field
+from dataengine.sources.rows import BadRow, dataset_name, file_name_field, mapping, read_texts, text_field
 
 METADATA_NAMES = ("metadata.jsonl", "metadata.csv")
 _CAPTION_FIELDS = ("text", "caption", "captions")
@@ -45,7 +45,7 @@ class ImageFolderSource:
         if not self._path.is_dir() and self._path.suffix != ".zip":
             raise AnnotationsError(f"folder: {options.folder} is no folder and no zip")
         self._files: _Files = _Folder(self._path) if self._path.is_dir() else _Zip(self._path)
-        self._dataset = dataset_name(self._path.name.removesuffix(".zip"))
+        self.dataset = dataset_name(self._path.name.removesuffix(".zip"))
         self._metadata = next((name for name in METADATA_NAMES if self._files.has(name)), None)
         self.expected: ExpectedCounts | None = None
 
@@ -66,12 +66,13 @@ class ImageFolderSource:
     def _read(self, name: str | BadRow, captions: object) -> Iterator[CaptionRecord | BadRow]:
         if isinstance(name, BadRow):
             raise name
+        file_name_field(name)
         texts, problems = read_texts(captions, "caption", kind="human", by="human", source="plain")
         yield from problems
         if texts:
             yield CaptionRecord(
-                uid=make_uid(self._dataset, name),
-                dataset=self._dataset,
+                uid=make_uid(self.dataset, name),
+                dataset=self.dataset,
                 source_id=name,
                 local=self._files.address(name),
                 texts=texts,
@@ -179,14 +180,20 @@ def _jsonl(name: str, stream: IO[bytes]) -> Iterator[tuple[str, Mapping[str, Any
 
 
 def _csv(name: str, stream: IO[bytes]) -> Iterator[tuple[str, Mapping[str, Any] | BadRow]]:
-    reader = csv.DictReader(io.TextIOWrapper(stream, "utf-8-sig", errors="replace", newline=""))
-    while True:
-        try:
-            row = next(reader, None)
-        except csv.Error as error:
-            yield f"{name}:{reader.line_num}", BadRow("broken_csv", str(error))
-            continue
-        if row is None:
-            return
-        is_broken = any("\ufffd" in value for value in row.values() if isinstance(value, str))
-        yield f"{name}:{reader.line_num}", BadRow("not_utf8", str(row)) if is_broken else row
+    rows = csv_rows(enumerate(io.TextIOWrapper(stream, "utf-8-sig", errors="replace", newline=""), start=1))
+    _, header = next(rows, (1, []))
+    if isinstance(header, BrokenLine):
+        raise AnnotationsError(f"{name}: its first line is no row of column names: {header.cause}")
+    for number, cells in rows:
+        if cells:
+            yield f"{name}:{number}", _csv_row(header, cells)
+
+
+def _csv_row(header: list[str], cells: list[str] | BrokenLine) -> Mapping[str, Any] | BadRow:
+    if isinstance(cells, BrokenLine):
+        return BadRow("broken_csv", f"{cells.cause}: {cells.text}")
+    if any("\ufffd" in cell for cell in cells):
+        return BadRow("not_utf8", ",".join(cells))
+    if len(cells) != len(header):
+        return BadRow("bad_columns", ",".join(cells))
+    return dict(zip(header, cells, strict=True))

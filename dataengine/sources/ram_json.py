@@ -1,11 +1,13 @@
 """The RAM authors' released annotations: captions with tag ids, joined to another source's rows by caption and order.
 
 Their files name pictures of a private layout, so the caption is what tells the image. About 600,000 captions of CC3M
-stand on several images: those are matched in order where both sides hold equally many, else counted as ambiguous.
+stand on several images: those are matched in order where both sides hold equally many, else counted as ambiguous. What
+`dataengine export` wrote names the image itself.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, TypeGuard
@@ -22,6 +24,8 @@ from dataengine.vocab import Vocabulary
 
 CLAIMED_BY = "ram_json"
 
+_UID_IN_PATH = re.compile(r"(?:^|/)(?P<uid>(?P<dataset>[a-z0-9_]+)-[0-9a-f]{16})\.\w+$")
+
 
 class RamJsonSource:
     """Tags that the authors' JSON claims, on the images of `options.join`, and the captions that it adds to them.
@@ -30,6 +34,7 @@ class RamJsonSource:
     """
 
     name: ClassVar[str] = "ram_json"
+    dataset = "ram_json"
     FILES: ClassVar[tuple[OfficialFile, ...]] = (
         OfficialFile(
             "cc3m_train_ram.json or another of the release",
@@ -63,7 +68,7 @@ class RamJsonSource:
         index = CaptionIndex(self._joined_captions())
         for item in stream_items(self._path, "item"):
             captions = item.get("caption") if isinstance(item, Mapping) else None
-            if _is_strings(captions):
+            if _is_strings(captions) and _own_uid(item, captions, index) is None:
                 index.count(captions)
         vocab = Vocabulary.load()
         yield from read_rows(self._path, "item", lambda row: self._read(row, index, vocab))
@@ -77,7 +82,7 @@ class RamJsonSource:
         captions = row.get("caption")
         if not _is_strings(captions):
             raise BadRow("missing_field:caption", row)
-        uid = _take(index, captions)
+        uid = _own_uid(row, captions, index) or _take(index, captions)
         tag_ids = _canonical(row.get("union_label_id"), "union_label_id", vocab)
         parsed = _parsed_ids(row, len(captions), vocab)
         added: list[Text] = []
@@ -97,6 +102,15 @@ class RamJsonSource:
 
 def _is_strings(value: object) -> TypeGuard[list[str]]:
     return isinstance(value, list) and bool(value) and all(isinstance(entry, str) for entry in value)
+
+
+def _own_uid(row: Mapping[str, Any], captions: list[str], index: CaptionIndex) -> str | None:
+    """Return the uid that our own export wrote into `image_path`, where it is an image with one of the captions."""
+    path = row.get("image_path")
+    match = _UID_IN_PATH.search(path) if isinstance(path, str) else None
+    if match is None or match["dataset"] != index.dataset:
+        return None
+    return match["uid"] if any(index.holds(caption, match["uid"]) for caption in captions) else None
 
 
 def _take(index: CaptionIndex, captions: list[str]) -> str:

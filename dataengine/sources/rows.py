@@ -29,7 +29,19 @@ class BadRow(Exception):
     def at(self, where: str) -> RejectedRow:
         """Return the rejected row, its value shortened."""
         value = self.value if isinstance(self.value, str) else repr(self.value)
-        return RejectedRow(where, self.reason, value[:_MAX_VALUE_CHARS])
+        return RejectedRow(_encodable(where), self.reason, _encodable(value[:_MAX_VALUE_CHARS]))
+
+
+def _encodable(text: str) -> str:
+    """Return `text` with what UTF-8 has no bytes for, such as the name of a file in another encoding, escaped."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def file_name_field(name: str) -> str:
+    """Return the name of a file or member. Raises BadRow `name_not_utf8`: no table could hold its address."""
+    if _encodable(name) != name:
+        raise BadRow("name_not_utf8", name)
+    return name
 
 
 def mapping(row: object) -> Mapping[str, Any]:

@@ -25,6 +25,7 @@ class SbuSource:
     """SBU: the JSON of parallel lists, else the two parallel text files, else the ready-made list of records."""
 
     name: ClassVar[str] = "sbu"
+    dataset = "sbu"
     FILES: ClassVar[tuple[OfficialFile, ...]] = (
         OfficialFile(_DICT_FILE, "https://www.cs.rice.edu/~vo9/sbucaptions/sbu-captions-all.tar.gz"),
         OfficialFile(

@@ -7,7 +7,6 @@ one is the address.
 
 from __future__ import annotations
 
-import csv
 import json
 import logging
 import math
@@ -15,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, TypeAlias
 
+from dataengine.csv_rows import BrokenLine, csv_rows
 from dataengine.errors import AnnotationsError, ConfigError
 from dataengine.extras import require
 from dataengine.io import exists, local_copy
@@ -25,8 +25,8 @@ from dataengine.sources.rows import (
     BadRow,
     checked_hash,
     dataset_name,
-    mapping,
     image_side,
+    mapping,
     read_texts,
     text_field,
     valid_text,
@@ -64,11 +64,12 @@ class UrlListSource:
         self._path = options.url_list
         if not exists(self._path):
             raise AnnotationsError(f"url_list: no file {self._path}")
-        stem, _, suffix = file_name(self._path).removesuffix(".gz").rpartition(".")
-        if suffix not in _READERS or (suffix == "parquet" and self._path.endswith(".gz")):
+        name = file_name(self._path).lower()
+        stem, _, suffix = name.removesuffix(".gz").rpartition(".")
+        if suffix not in _READERS or (suffix == "parquet" and name.endswith(".gz")):
             raise AnnotationsError(f"url_list: {self._path} is none of {', '.join(_READERS)} (text forms also .gz)")
         self._read = _READERS[suffix]
-        self._dataset = dataset_name(stem)
+        self.dataset = dataset_name(stem)
         self.expected: ExpectedCounts | None = None
 
     def files(self) -> list[str]:
@@ -83,7 +84,7 @@ class UrlListSource:
                 yield row
                 continue
             try:
-                for result in _read_row(row, self._dataset, unknown):
+                for result in _read_row(row, self.dataset, unknown):
                     yield result.at(where) if isinstance(result, BadRow) else result
             except BadRow as problem:
                 yield problem.at(where)
@@ -217,29 +218,24 @@ def _csv_rows(path: str) -> Rows:
 def _csv_cells(path: str) -> Iterator[tuple[str, list[str] | RejectedRow]]:
     """Yield the cells of every row, quoted as csv is; a line that can't be decoded is rejected before it is read."""
     rejected: list[RejectedRow] = []
-    where = ""
+    name = file_name(path)
 
-    def lines() -> Iterator[str]:
-        nonlocal where
+    def lines() -> Iterator[tuple[int, str]]:
         for number, raw in byte_lines(path):
-            where = f"{file_name(path)}:{number}"
             try:
-                yield decode_line(raw) + "\n"
+                yield number, decode_line(raw)
             except BadRow as problem:
-                rejected.append(problem.at(where))
+                rejected.append(problem.at(f"{name}:{number}"))
 
-    reader = csv.reader(lines())
-    while True:
-        try:
-            cells: list[str] | RejectedRow | None = next(reader, None)
-        except csv.Error as error:
-            cells = BadRow("broken_csv", str(error)).at(where)
+    for number, cells in csv_rows(lines()):
         yield from ((row.where, row) for row in rejected)
         rejected.clear()
-        if cells is None:
-            return
-        if cells:
+        where = f"{name}:{number}"
+        if isinstance(cells, BrokenLine):
+            yield where, BadRow("broken_csv", f"{cells.cause}: {cells.text}").at(where)
+        elif cells:
             yield where, cells
+    yield from ((row.where, row) for row in rejected)
 
 
 def _table_rows(path: str, rows: Iterator[tuple[str, list[str] | RejectedRow]]) -> Rows:

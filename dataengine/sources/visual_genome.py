@@ -19,6 +19,7 @@ from dataengine.sources.local_images import open_images
 from dataengine.sources.rows import (
     BadRow,
     accepted_url,
+    image_side,
     make_text,
     mapping,
     number_field,
@@ -44,6 +45,7 @@ class VisualGenomeSource:
     """Visual Genome's captions (the RAM corpus' 821K texts) or its regions."""
 
     name: ClassVar[str] = "vg"
+    dataset = "vg"
     FILES: ClassVar[tuple[OfficialFile, ...]] = (
         OfficialFile(CAPTIONS, _CAPTIONS_URL),
         OfficialFile(IMAGE_DATA, f"{_HOME}image_data.json.zip", required=False, note="sizes, COCO and Flickr ids"),

@@ -18,7 +18,7 @@ from dataengine.identity import make_uid
 from dataengine.records import CaptionRecord, ExpectedCounts, RejectedRow
 from dataengine.sources.base import OfficialFile, SourceOptions
 from dataengine.sources.local_images import is_image, tar_members
-from dataengine.sources.rows import BadRow, dataset_name, image_side, read_texts
+from dataengine.sources.rows import BadRow, dataset_name, file_name_field, image_side, read_texts
 from dataengine.sources.web_addresses import address_keys, uid_identity, web_url
 
 _MAX_SIDE_BYTES = 4 << 20
@@ -53,8 +53,8 @@ class WebdatasetSource:
         self._paths = _list_tars(options.shards)
         if not self._paths:
             raise AnnotationsError(f"webdataset: no .tar file at {options.shards}")
-        self._dataset = _dataset(self._paths[0])
-        self.expected: ExpectedCounts | None = _MIRRORS.get(self._dataset)
+        self.dataset = _dataset(self._paths[0])
+        self.expected: ExpectedCounts | None = _MIRRORS.get(self.dataset)
 
     def files(self) -> list[str]:
         """Return the tars that `records` reads, sorted."""
@@ -82,16 +82,17 @@ class WebdatasetSource:
         picture = next((name for name in members if is_image(name)), None)
         if picture is None:
             raise BadRow("no_image", ", ".join(members))
+        file_name_field(picture)
         facts = _json_member(members)
-        source = self._dataset if self._dataset in ("coco", "vg", "sbu", "cc3m", "cc12m") else "alt"
+        source = self.dataset if self.dataset in ("coco", "vg", "sbu", "cc3m", "cc12m") else "alt"
         texts, problems = read_texts(_caption(members, facts), "caption", kind="alt", by="web", source=source)
         yield from (problem.at(where) for problem in problems)
         if not texts:
             return
         url = web_url(facts["url"]) if isinstance(facts.get("url"), str) else None
         yield CaptionRecord(
-            uid=make_uid(self._dataset, uid_identity(url) if url else f"{path.stem}/{key}"),
-            dataset=self._dataset,
+            uid=make_uid(self.dataset, uid_identity(url) if url else f"{path.stem}/{key}"),
+            dataset=self.dataset,
             source_id=None if url else f"{path.stem}/{key}",
             local=f"{path}!{picture}",
             split="validation" if "validation" in path.name else "train",

@@ -57,6 +57,15 @@ def test_tags_only_leaves_out_the_graph() -> None:
     assert b"scene graph" not in run("zebras eating", "--tags-only").stdout
 
 
+def test_a_tag_list_and_synonyms_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "own.txt").write_text("quokka\ncouch\n", encoding="utf-8")
+    (tmp_path / "forms.tsv").write_text("sofa\tcouch\n", encoding="utf-8")
+    lists = ("--vocabulary", str(tmp_path / "own.txt"), "--synonyms", str(tmp_path / "forms.tsv"))
+    value = json.loads(run("two quokkas and a dog on a sofa", "--json", "--tags-only", *lists).stdout)
+    assert (value["tags"], value["tag_ids"]) == (["quokka", "couch"], [0, 1])
+    assert [mention["rule"] for mention in value["evidence"]] == ["inflection", "synonym"]
+
+
 def test_explain_says_what_was_dropped() -> None:
     done = run("a pier without boats, in front of a hill", "--explain", "--tags-only")
     text = done.stdout.decode()

@@ -84,6 +84,15 @@ def test_csv(tmp_path: Path) -> None:
     ]
 
 
+def test_a_mark_that_nothing_closes_costs_one_row(tmp_path: Path) -> None:
+    url = write(tmp_path / "rows.csv", 'id,caption\n1,"a dog\n2,a cat\n3,"a cow, brown"\n')
+    assert list(read_captions(url)) == [
+        RejectedRow(f"{url}:2", "broken_csv", '1,"a dog'),
+        CaptionRow("2", "a cat"),
+        CaptionRow("3", "a cow, brown"),
+    ]
+
+
 def test_tsv_is_read_with_quoting_off(tmp_path: Path) -> None:
     url = write(tmp_path / "rows.tsv", 'caption\turl\n"a dog\thttp://x\na "cat"\thttp://y\n')
     assert list(read_captions(url)) == [CaptionRow("0", '"a dog'), CaptionRow("1", 'a "cat"')]

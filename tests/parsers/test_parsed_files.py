@@ -77,7 +77,7 @@ def test_parquet_output_holds_what_jsonl_holds(tmp_path: Path) -> None:
 
 
 def test_parquet_output_is_written_in_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dataengine.parsers.parsed_files.ROWS_A_GROUP", 4)
+    monkeypatch.setattr("dataengine.parsers.parsed_files.ROWS_A_CHUNK", 4)
     source = make_input(tmp_path / "in.jsonl", [{"caption": "a dog"}] * 10)
     parse_file(PARSER, source, str(tmp_path / "out.parquet"))
     assert pq.ParquetFile(tmp_path / "out.parquet").num_row_groups == 3
@@ -103,14 +103,15 @@ def test_an_output_that_cannot_be(tmp_path: Path, output: str, error: type[Excep
 def test_a_full_disk_is_a_named_error() -> None:
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full here")
-    from dataengine.parsers.parsed_files import JsonWriter, _write_errors
+    from dataengine.parsers.output_formats import JsonWriter, encode_json
+    from dataengine.parsers.parsed_files import _write_errors
 
     with (
         Path("/dev/full").open("wb", buffering=0) as stream,
         pytest.raises(StorageError, match=r"out\.jsonl: No space left"),
         _write_errors("out.jsonl"),
     ):
-        JsonWriter(stream).write("0", PARSER.parse("a dog"))
+        JsonWriter(stream).write(encode_json(["0"], [PARSER.parse("a dog")]))
 
 
 def test_nothing_is_left_behind_where_reading_fails(tmp_path: Path) -> None:

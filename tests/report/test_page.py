@@ -368,7 +368,7 @@ def test_neither_torch_nor_pyplot_is_loaded(root: Path) -> None:
 
 @pytest.mark.parametrize(
     ("part", "whole", "shown"),
-    [(1, 3, "33.3 %"), (3, 3, "100 %"), (0, 3, "0 %"), (99_999, 100_000, "99.9 %"), (1, 10**6, "0.1 %"), (1, 0, "–"), (None, 3, "–"), (9, 3, "300 %")],
+    [(1, 3, "33.3 %"), (3, 3, "100 %"), (0, 3, "0 %"), (99_999, 100_000, "> 99.9 %"), (999, 1000, "99.9 %"), (1, 10**6, "< 0.1 %"), (1, 1000, "0.1 %"), (1, 0, "–"), (None, 3, "–"), (9, 3, "300 %")],
 )  # fmt: skip
 def test_shares(part: int | None, whole: int | None, shown: str) -> None:
     assert page._format_share(part, whole) == shown

@@ -302,6 +302,14 @@ def test_the_first_release_names_a_dead_host(write: Write, read: Read) -> None:
     assert entry.url == "http://images.cocodataset.org/train2014/COCO_train2014_000000000001.jpg"
 
 
+def test_pictures_under_their_2014_names_are_found_for_a_file_of_2017(write: Write, read: Read, tmp_path: Path) -> None:
+    write("captions_train2017.json", official("train2017", {1: ["one"], 2: ["two"]}))
+    for name in ("train2014/COCO_train2014_000000000001.jpg", "val2014/COCO_val2014_000000000002.jpg"):
+        write(f"pictures/{name}", b"")
+    records = read("coco", images={"coco": str(tmp_path / "pictures")}).records[:2]
+    assert [Path(record.local or "").name[:11] for record in records] == ["COCO_train2", "COCO_val201"]
+
+
 def test_pictures_of_a_zip_take_the_place_of_addresses(write: Write, read: Read, tmp_path: Path) -> None:
     write("captions_train2014.json", official("train2014", {1: ["one"], 2: ["two"]}))
     with zipfile.ZipFile(tmp_path / "train2017.zip", "w") as archive:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import zipfile
 from pathlib import Path
 
@@ -121,3 +122,20 @@ def test_options(read: Read, tmp_path: Path) -> None:
     (tmp_path / "broken.zip").write_bytes(b"no zip")
     with pytest.raises(AnnotationsError, match="cannot read"):
         read("folder", folder=str(tmp_path / "broken.zip"))
+
+
+def test_a_name_that_is_not_utf8_is_rejected(read: Read, tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for stem in (b"bad\xff", b"good"):
+        for suffix in (b".jpg", b".txt"):
+            (folder / os.fsdecode(stem + suffix)).write_bytes(b"a dog")
+    reading = read("folder", folder=str(folder))
+    assert [(row.where, row.reason) for row in reading.rejected] == [("bad\\udcff.jpg", "name_not_utf8")]
+    assert reading.captions == ["a dog"]
+
+
+def test_a_csv_row_with_a_comma_too_many_is_not_cut(read: Read, tmp_path: Path) -> None:
+    metadata = b'file_name,text\n1.jpg,a dog, big\n1.jpg,"a cat\n1.jpg,a cow\n'
+    reading = read("folder", folder=place(tmp_path, "folder", {"1.jpg": b"1", "metadata.csv": metadata}))
+    assert (reading.reasons, reading.captions) == (["bad_columns", "broken_csv"], ["a cow"])

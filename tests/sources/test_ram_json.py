@@ -142,3 +142,17 @@ def test_an_empty_index_knows_no_caption() -> None:
     with pytest.raises(KeyError):
         index.take(["a dog"])
     assert not index.holds("a dog", make_uid("cc3m", "1")) and len(index) == 0
+
+
+def test_an_exported_item_names_its_image_itself(read: Read, write: Write) -> None:
+    write(CC3M_TRAIN, cc3m(["a dog", "a dog", "a dog"]))
+    own = [item("a dog") | {"image_path": f"00000/{uid(number)}.jpg"} for number in (2, 0)]
+    strangers = [
+        item("a dog") | {"image_path": f"00000/{make_uid('cc3m', 'elsewhere')}.jpg"},
+        item("a dog") | {"image_path": f"00000/{uid(1).replace('cc3m', 'sbu')}.jpg"},
+        item("a dog") | {"image_path": 7},
+    ]
+    path = write("ram.json", [*own, *strangers])
+    assert [record.uid for record in read("ram_json", ram_json=str(path)).records] == [uid(2), uid(0)] + [
+        uid(number) for number in range(3)
+    ]

@@ -97,7 +97,7 @@ def test_csv_is_quoted_and_tsv_is_not(read: Read, write: Write) -> None:
     ("name", "content", "reasons"),
     [
         ("x.csv", f"url,caption\n{URLS[0]}\n{URLS[1]},a dog\n", ["bad_columns"]),
-        ("x.csv", f"url,caption\n{URLS[0]},{'x' * 200_000}\n{URLS[1]},a dog\n", ["broken_csv"]),
+        ("x.csv", f'url,caption\n{URLS[0]},"a cat\n{URLS[1]},a dog\n', ["broken_csv"]),
         ("x.csv", f"url,caption\n{URLS[0]},caf\udce9\n{URLS[1]},a dog\n", ["not_utf8"]),
         ("x.tsv", f"url\tcaption\n\ta cat\n{URLS[1]}\ta dog\n", ["bad_url"]),
         ("x.jsonl", f'{{"url": "\n["a"]\n{{"url": "{URLS[1]}", "text": "a dog"}}\n', ["broken_json", "not_an_object"]),

@@ -80,6 +80,7 @@ def test_bad_samples_are_counted(read: Read, tmp_path: Path) -> None:
         | {"3.jpg": b"x", "3.json": b"{broken", "3.txt": b"a dog"}
         | {"4.jpg": b"x", "4.txt": b"  "}
         | {"5.jpg": b"x", "5.json": b"{}"}
+        | {"7\udcff.jpg": b"x", "7\udcff.txt": b"a cat"}
         | sample("6", "a dog")
     )
     pack(tmp_path / "s/0.tar", members)
@@ -91,6 +92,7 @@ def test_bad_samples_are_counted(read: Read, tmp_path: Path) -> None:
         ("0.tar:3", "broken_json"),
         ("0.tar:4", "empty_caption"),
         ("0.tar:5", "empty_caption"),
+        ("0.tar:7\\udcff", "name_not_utf8"),
     ]
 
 

@@ -77,7 +77,7 @@ def test_an_own_vocabulary_works_everywhere(tmp_path: Path) -> None:
     assert run_json("show", "sofa", *options)["id"] == 1
     assert run_json("show", "quokkas", *options)["wordnet"] == []
     assert [tag["name"] for tag in run_json("search", "quok", *options)] == ["quokka"]
-    assert run_json("stats", *options)["origin"]["synonym"] == 1
+    assert run_json("stats", *options)["origin"]["synonym"] >= 1
     assert "quokka" in run("show", "quokka", *options)
 
 
