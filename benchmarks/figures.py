@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -29,19 +29,23 @@ def at_most(value: float, target: float, unit: str = "") -> tuple[str, bool]:
     return f"<= {_number(target)}{unit}", value <= target
 
 
-def table(figures: Iterable[Figure]) -> str:
+def table(figures: Sequence[Figure]) -> str:
     """Return the figures as aligned lines, notes below."""
-    figures = list(figures)
-    rows = [("figure", "ours", "SceneGraphParser", "ratio", "target", "")]
-    rows += [(f.name, f.ours, f.peer, f.ratio, f.target, _verdict(f.met)) for f in figures]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    rows = [["figure", "ours", "SceneGraphParser", "ratio", "target", ""]]
+    rows += [[f.name, f.ours, f.peer, f.ratio, f.target, "" if f.met is None else verdict(f.met)] for f in figures]
+    return "\n".join([*aligned(rows), *(f"  {figure.name}: {figure.note}" for figure in figures if figure.note)])
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows of cells as lines with straight columns; a rule stands under the first."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    notes = [f"  {figure.name}: {figure.note}" for figure in figures if figure.note]
-    return "\n".join([lines[0], "-" * sum(widths) + "-" * 2 * (len(widths) - 1), *lines[1:], *notes])
+    return [lines[0], "-" * max(map(len, lines)), *lines[1:]]
 
 
-def _verdict(met: bool | None) -> str:
-    return "" if met is None else ("met" if met else "MISSED")
+def verdict(met: bool) -> str:
+    """Return the word for a target that is met, or missed."""
+    return "met" if met else "MISSED"
 
 
 def _number(value: float) -> str:

@@ -22,12 +22,12 @@ import typer
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-from benchmarks.caption_sets import Row, read_rows
+from benchmarks.caption_sets import read_rows
 from benchmarks.figures import Figure, table
 from benchmarks.graphs import measure_graphs
-from benchmarks.peer import PeerParse, load_peer
+from benchmarks.peer import load_peer
 from benchmarks.processes import FULL_SIZE, measure_files, measure_start
-from benchmarks.quality import LabelSet, measure_quality
+from benchmarks.quality import LabelSet, quality_table
 from benchmarks.speed import measure_speed
 from dataengine.torch_guard import keep_torch_out
 
@@ -59,33 +59,24 @@ def main(
     figures: list[Figure] = []
     with _one_core():
         peer = load_peer() if {"speed", "graphs"} & set(chosen) else None
+        if "quality" in chosen:
+            typer.echo(quality_table(_label_sets(labels or []), {row.id: row for row in rows}, SHARED_DIR / "parser"))
         if "speed" in chosen:
             figures += measure_speed(rows, peer, rounds, sample)
-        figures += _quality(chosen, rows, peer, half, labels or [])
+        if "graphs" in chosen:
+            figures += measure_graphs(SHARED_DIR / "parser", half, peer)
     if "files" in chosen:
         figures += measure_files(rows, FULL_SIZE if full else int(million * 1_000_000), workers)
     if "start" in chosen:
         figures += measure_start()
-    typer.echo(table(figures))
+    if figures:
+        typer.echo(table(figures))
     typer.echo(f"load average {', '.join(f'{load:.1f}' for load in os.getloadavg())} on {os.cpu_count()} cores")
 
 
-def _quality(
-    chosen: Sequence[str], rows: Sequence[Row], peer: PeerParse | None, half: str, more_labels: Sequence[Path]
-) -> list[Figure]:
-    """Measure what needs labels; they refer to the captions by id."""
-    parser_dir = SHARED_DIR / "parser"
-    figures: list[Figure] = []
-    if "quality" in chosen:
-        figures += measure_quality(_label_sets(parser_dir, more_labels), {row.id: row for row in rows}, parser_dir)
-    if "graphs" in chosen:
-        figures += measure_graphs(parser_dir, half, peer)
-    return figures
-
-
-def _label_sets(parser_dir: Path, more_labels: Sequence[Path]) -> list[LabelSet]:
+def _label_sets(more_labels: Sequence[Path]) -> list[LabelSet]:
     """Return the labelled sets that are there: development, our own seen and unseen, and what was asked for."""
-    sets = [LabelSet("dev", parser_dir / "gold_dev.jsonl", False)]
+    sets = [LabelSet("dev", SHARED_DIR / "parser" / "gold_dev.jsonl", False)]
     sets += [LabelSet(path.stem, path, "unseen" in path.stem) for path in sorted(_OWN_LABELS.glob("*.jsonl"))]
     sets += [LabelSet(path.stem, path, True) for path in more_labels]
     return [labels for labels in sets if labels.path.is_file()]

@@ -24,7 +24,7 @@ def measure_speed(rows: Sequence[Row], peer: PeerParse | None, num_rounds: int, 
     every, sample = equal_parts(rows), equal_parts(rows, num_sampled)
     fast, graph = Parser(graph=False), Parser(graph=True)
     rates: dict[str, list[float]] = {"fast": [], "graph": [], "peer": []}
-    _warm_up(fast, graph, peer, rows[:50])
+    _warm_up(fast, graph, peer, sample[:200])
     for _ in range(num_rounds):
         rates["fast"].append(_rate(lambda: _tag_ids(fast, every), len(every)))
         rates["graph"].append(_rate(lambda: _graphs(graph, sample), len(sample)))
@@ -103,9 +103,8 @@ def _count_slow(parser: Parser, rows: Sequence[Row]) -> int:
 
 
 def _warm_up(fast: Parser, graph: Parser, peer: PeerParse | None, rows: Sequence[Row]) -> None:
-    """Load models and build tables, for each source."""
-    for row in {row.source: row for row in rows}.values():
-        fast.parse(row.caption, row.source)
+    """Load models and build tables, for all sources."""
+    _tag_ids(fast, rows)
     _graphs(graph, rows)
     if peer is not None:
         peer(rows[0].caption)

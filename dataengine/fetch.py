@@ -82,7 +82,8 @@ def fetch_shard(root: str, shard_id: int, options: FetchOptions) -> FetchStats:
 
     records = list(_wanted_records(_records_url(root, shard_id)))
     run = ShardRun(options, {index: record.local for index, record in enumerate(records) if record.local is not None})
-    with _sigterm_as_exit(), io.staging_dir(root) as staging:
+    images_dir = io.join(root, IMAGES_DIR)
+    with _sigterm_as_exit(), io.storage_errors("write", images_dir), io.staging_dir(root) as staging:
         feather = staging / "rows.feather"
         _write_feather(records, feather)
         _run_cancellable(run, lambda: run_downloader(run, shard_id, feather, staging, len(records)))
@@ -97,14 +98,16 @@ def _records_url(root: str, shard_id: int) -> str:
 
 
 def _has_pinned_rows(url: str) -> bool:
-    import pyarrow as pa
+    """Return whether there is anything to fetch; of a broken file, too: its task fails alone, and says why."""
     import pyarrow.parquet as pq
+
+    from dataengine.tables import BROKEN_PARQUET
 
     with io.local_copy(url) as path:
         try:
             return any(pq.read_table(path, columns=["pinned"])["pinned"].to_pylist())
-        except (pa.ArrowInvalid, KeyError) as error:
-            raise ShardError(f"{url} is not a records file: {error}; run `dataengine plan` again") from error
+        except BROKEN_PARQUET:
+            return True
 
 
 def _wanted_records(url: str) -> Iterator[CaptionRecord]:

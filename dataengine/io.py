@@ -39,21 +39,21 @@ def join(root: str, *parts: str) -> str:
 def open_read(url: str) -> BinaryIO:
     """Return a binary stream over a local file, an http(s) address or an s3:// object. Raises StorageError."""
     if not is_remote(url):
-        with _storage_errors("read", url):
+        with storage_errors("read", url):
             return Path(url).open("rb")
     if url.startswith("s3://"):
-        with _storage_errors("read", url):
+        with storage_errors("read", url):
             bucket, key = _split_s3(url)
             body: BinaryIO = _s3().get_object(Bucket=bucket, Key=key)["Body"]
             return body
-    with _storage_errors("read", url):
+    with storage_errors("read", url):
         stream: BinaryIO = require("fsspec", "build").open(url, "rb").open()
         return stream
 
 
 def read_bytes(url: str) -> bytes:
     """Return the whole content at `url`. Raises StorageError."""
-    with open_read(url) as stream, _storage_errors("read", url):
+    with open_read(url) as stream, storage_errors("read", url):
         return stream.read()
 
 
@@ -63,7 +63,7 @@ def exists(url: str) -> bool:
     The web says "absent" in many ways: an http(s) address is there where it can be opened.
     """
     try:
-        with _storage_errors("look at", url):
+        with storage_errors("look at", url):
             if not is_remote(url):
                 return Path(url).exists()
             if url.startswith("s3://"):
@@ -85,14 +85,14 @@ def list_files(directory: str, suffix: str = "") -> list[str]:
         names = _list_s3(directory)
     else:
         path = Path(directory)
-        with _storage_errors("list", directory):
+        with storage_errors("list", directory):
             names = [entry.name for entry in path.iterdir() if entry.is_file()] if path.is_dir() else []
     return sorted(name for name in names if name.endswith(suffix) and not name.startswith(TEMPORARY_PREFIX))
 
 
 def commit_file(path: Path, url: str) -> None:
     """Move the finished local file `path` to `url` in one step: a rename, or one upload. Raises StorageError."""
-    with _storage_errors("write", url):
+    with storage_errors("write", url):
         if _is_s3(url):
             bucket, key = _split_s3(url)
             _s3().upload_file(str(path), bucket, key)
@@ -104,14 +104,14 @@ def commit_file(path: Path, url: str) -> None:
 def commit_bytes(data: bytes, url: str) -> None:
     """Write `data` to `url` in one step. Raises StorageError."""
     if _is_s3(url):
-        with _storage_errors("write", url):
+        with storage_errors("write", url):
             bucket, key = _split_s3(url)
             # A browser shows a page only when the store says that it is one.
             content_type = mimetypes.guess_type(key)[0] or "application/octet-stream"
             _s3().put_object(Bucket=bucket, Key=key, Body=data, ContentType=content_type)
         return
     target = Path(url)
-    with _storage_errors("write", url):
+    with storage_errors("write", url):
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.parent / f"{TEMPORARY_PREFIX}{os.getpid()}-{target.name}"
         try:
@@ -126,7 +126,7 @@ def commit_bytes(data: bytes, url: str) -> None:
 
 def create_exclusive(data: bytes, url: str) -> bool:
     """Write `data` to `url` only where nothing stands there. Returns False where something does."""
-    with _storage_errors("write", url):
+    with storage_errors("write", url):
         if _is_s3(url):
             bucket, key = _split_s3(url)
             try:
@@ -147,7 +147,7 @@ def create_exclusive(data: bytes, url: str) -> bool:
 
 def remove(url: str) -> None:
     """Remove the file or object at `url`; nothing happens where there is none."""
-    with _storage_errors("remove", url):
+    with storage_errors("remove", url):
         if _is_s3(url):
             bucket, key = _split_s3(url)
             _s3().delete_object(Bucket=bucket, Key=key)
@@ -161,10 +161,10 @@ def staging_dir(root: str) -> Iterator[Path]:
     if is_remote(root):
         parent = None
     else:
-        with _storage_errors("write", root):
+        with storage_errors("write", root):
             Path(root).mkdir(parents=True, exist_ok=True)
         parent = root
-    with _storage_errors("write", root):
+    with storage_errors("write", root):
         path = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=parent))
     try:
         yield path
@@ -193,7 +193,7 @@ def local_copy(url: str) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / url.rsplit("/", 1)[-1]
-        with _storage_errors("copy", url), open_read(url) as stream, path.open("wb") as target:
+        with storage_errors("copy", url), open_read(url) as stream, path.open("wb") as target:
             shutil.copyfileobj(stream, target)
         yield path
 
@@ -224,7 +224,7 @@ def _move_across(source: Path, target: Path) -> None:
 
 
 @contextlib.contextmanager
-def _storage_errors(verb: str, url: str) -> Iterator[None]:
+def storage_errors(verb: str, url: str) -> Iterator[None]:
     """Turn an OSError or a client's error into a StorageError that names the address and the cause."""
     try:
         yield
@@ -270,6 +270,6 @@ def _list_s3(directory: str) -> list[str]:
 def _keys(prefix_url: str, **options: str) -> list[str]:
     """Return the keys of the objects whose address starts with `prefix_url`."""
     bucket, prefix = _split_s3(prefix_url)
-    with _storage_errors("list", prefix_url):
+    with storage_errors("list", prefix_url):
         pages = _s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, **options)
         return [item["Key"] for page in pages for item in page.get("Contents", ())]

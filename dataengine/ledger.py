@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from dataengine.download import Outcome, sample_key, shown_url
 from dataengine.errors import ShardError
 from dataengine.records import CaptionRecord
-from dataengine.tables import LEDGER_COLUMNS
+from dataengine.tables import BROKEN_PARQUET, LEDGER_COLUMNS
 
 SUCCESS = "success"
 FAILED_TO_DOWNLOAD = "failed_to_download"
@@ -92,7 +92,7 @@ def _copy_member(archive: tarfile.TarFile, member: tarfile.TarInfo, packed: tarf
 def _rows_by_key(parquet: Path) -> dict[str, Row]:
     try:
         rows: list[Row] = pq.read_table(parquet).to_pylist()
-    except pa.ArrowInvalid as error:
+    except BROKEN_PARQUET as error:
         raise ShardError(f"{parquet.name} is not a parquet file: {error}; fetch it again") from error
     by_key = {row["key"]: row for row in rows}
     if len(by_key) != len(rows):

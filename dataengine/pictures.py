@@ -22,7 +22,7 @@ from dataengine import io
 from dataengine.errors import ShardError
 from dataengine.shards import IMAGE_SUFFIXES, StrictTarInfo
 from dataengine.stage import unit_name
-from dataengine.tables import read_table
+from dataengine.tables import BROKEN_PARQUET, read_table
 
 _STATS = re.compile(r"(\d{5,})_stats\.json")
 _RECORDS = re.compile(r"(\d{5,})\.parquet")
@@ -145,7 +145,8 @@ def _read_ledger(url: str) -> list[dict[str, Any]]:
 
 def _read_uids(url: str) -> pa.ChunkedArray:
     """Return the column `uid` alone; ledgers and records are many times larger."""
+    content = io.read_bytes(url)
     try:
-        return pq.read_table(bytesio.BytesIO(io.read_bytes(url)), columns=["uid"])["uid"]
-    except (pa.ArrowInvalid, KeyError) as error:
+        return pq.read_table(bytesio.BytesIO(content), columns=["uid"])["uid"]
+    except BROKEN_PARQUET as error:
         raise ShardError(f"{url} has no column uid: {error}; plan or fetch it again") from error

@@ -21,7 +21,7 @@ from typing import IO, Any
 
 from dataengine import __version__, io
 from dataengine.errors import AnnotationsError, ConfigError, StorageError
-from dataengine.planning import STAGED_DIR, PlanOptions, ShardPlan, is_fetched, read_pins, records_url
+from dataengine.planning import NOT_IN_PLAN, STAGED_DIR, PlanOptions, ShardPlan, is_fetched, read_pins, records_url
 from dataengine.records import CaptionRecord, RejectedRow
 from dataengine.shard_vocabulary import write_vocabulary
 from dataengine.sources import SOURCES, Source
@@ -258,8 +258,8 @@ def _content(
     _spread(tallies, "images", sum((result.images for result in results), Counter()))
     texts: Counter[tuple[str, str]] = sum((result.texts for result in results), Counter())
     _spread(tallies, "texts", texts)
-    for (dataset, _), num_texts in texts.items():
-        tallies[dataset]["texts_read"] += num_texts
+    for (dataset, reason), num_texts in texts.items():
+        tallies[dataset]["texts_read"] += num_texts if reason != f"image:{NOT_IN_PLAN}" else 0
     vocab = Vocabulary.load(options.vocabulary, options.synonyms)
     return {
         "sources": tallies,

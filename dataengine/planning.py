@@ -13,7 +13,7 @@ from dataengine import io
 from dataengine.errors import ConfigError, ShardError
 from dataengine.filters import FilterChain, filter_states
 from dataengine.parsers import Parser
-from dataengine.records import CaptionRecord
+from dataengine.records import CaptionRecord, Text
 from dataengine.sources import SourceOptions
 from dataengine.stage import unit_name
 from dataengine.staged import read_staged
@@ -23,7 +23,8 @@ from dataengine.vocab import Vocabulary
 
 STAGED_DIR = f"{io.TEMPORARY_PREFIX}plan"
 """Where the driver lays each shard's rows for the workers."""
-_NOT_IN_PLAN = "not_in_plan"
+NOT_IN_PLAN = "not_in_plan"
+"""Why a row is dropped that an earlier plan kept and no source names any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,9 @@ class PlanOptions:
             mistakes.append(f"--shard-size is {self.shard_size}; it must be at least 1")
         if self.limit is not None and self.limit < 1:
             mistakes.append(f"--limit is {self.limit}; it must be at least 1")
+        unused = sorted(set(self.source_options.images) - set(self.sources))
+        if unused:
+            mistakes.append(f"--images is given for {', '.join(unused)}, which --sources does not name")
         if "ram_json" in self.sources and self.vocabulary is not None:
             mistakes.append("ram_json's tag ids are rows of the 4,585 tags; leave --vocabulary or ram_json out")
         if mistakes:
@@ -134,10 +138,10 @@ def _settle(
 def _gone(staged: list[CaptionRecord], earlier: Mapping[str, CaptionRecord], fetched: bool) -> list[CaptionRecord]:
     """Return the images that an earlier plan kept and the sources no longer name: they stay, marked as dropped."""
     present = {record.uid for record in staged}
-    was_kept = (record for record in earlier.values() if record.pinned or record.drop == _NOT_IN_PLAN)
+    was_kept = (record for record in earlier.values() if record.pinned or record.drop == NOT_IN_PLAN)
     gone = [record for record in was_kept if record.uid not in present]
     for record in gone:
-        record.drop, record.pinned = _NOT_IN_PLAN, record.pinned and fetched
+        record.drop, record.pinned = NOT_IN_PLAN, record.pinned and fetched
     return gone
 
 
@@ -164,12 +168,15 @@ def _changed_at(path: str | None) -> int:
     return Path(path).stat().st_mtime_ns if path is not None and Path(path).exists() else 0
 
 
+def _text_reason(record: CaptionRecord, text: Text) -> str:
+    """Return why a text is not used: its own reason says more than its image's, unless this plan did not read it."""
+    if text.drop is not None and record.drop != NOT_IN_PLAN:
+        return text.drop
+    return "kept" if record.drop is None else f"image:{record.drop}"
+
+
 def _tally(shard_id: int, records: list[CaptionRecord], overflow: list[str]) -> ShardPlan:
     images = Counter((record.dataset, record.drop or "kept") for record in records)
-    texts = Counter(
-        (text.dataset, text.drop or (f"image:{record.drop}" if record.drop else "kept"))
-        for record in records
-        for text in record.texts
-    )
+    texts = Counter((text.dataset, _text_reason(record, text)) for record in records for text in record.texts)
     claims = Counter(claim.drop or "kept" for record in records if not record.drop for claim in record.tags)
     return ShardPlan(shard_id, images, texts, claims, tuple(overflow))

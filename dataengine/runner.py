@@ -231,6 +231,7 @@ def _signals_held() -> Iterator[None]:
         held.append(number)
         if len(held) > 1:
             release()
+        logger.warning("Ray is starting; the job ends as soon as it has, or at once if you interrupt again")
 
     def release() -> None:
         for number, handler in handlers.items():

@@ -31,6 +31,8 @@ _TAG = pa.struct(
         ("drop", pa.string()),
     ]
 )
+BROKEN_PARQUET = (pa.ArrowException, OSError, ValueError, TypeError, KeyError)
+"""What reading a parquet file raises where it is damaged, or is another one: most damage comes as a bare OSError."""
 RECORD_SCHEMA = pa.schema(
     [
         ("uid", pa.string()), ("dataset", pa.string()), ("source_id", pa.string()), ("url", pa.string()),
@@ -82,15 +84,16 @@ def read_records(url: str) -> Iterator[CaptionRecord]:
         try:
             for batch in pq.ParquetFile(path).iter_batches(batch_size=1024):
                 yield from map(record_from_row, batch.to_pylist())
-        except (pa.ArrowInvalid, TypeError, KeyError) as error:
-            raise ShardError(f"{url} is not a records file: {error}; run `dataengine plan` again") from error
+        except BROKEN_PARQUET as error:
+            raise ShardError(f"{url} is not a records file: {error}; remove it and plan again with --replan") from error
 
 
 def read_table(url: str) -> pa.Table:
     """Return a whole parquet file. Raises ShardError where it can't be read as one."""
+    content = io.read_bytes(url)
     try:
-        return pq.read_table(bytesio.BytesIO(io.read_bytes(url)))
-    except pa.ArrowInvalid as error:
+        return pq.read_table(bytesio.BytesIO(content))
+    except BROKEN_PARQUET as error:
         raise ShardError(f"{url} is not a parquet file: {error}") from error
 
 

@@ -27,6 +27,7 @@ NameRole: TypeAlias = Literal[
     "work",
     "media",
     "lone",
+    "any",
 ]
 """given, surname: of people. nickname, given_thing: given names that are words too, seldom ("bill") or often ("rose").
 place: towns, countries. street: ends a street's name. team: plurals by which teams are called. institution: ends a name of
@@ -37,17 +38,29 @@ something that is not seen. landmark: ends a name of something that is ("Fish La
 TITLE_CASE_SHARE = 0.7
 """Share of capitals among a caption's longer words from which on a capital says nothing: "Silver Signet Ring"."""
 
-_CAPITAL = re.compile(r"\b[A-Z]")
-_SMALL = re.compile(r"\b[a-z]\w{3}")
 _QUOTED = re.compile(r'(?<![\w"])"{1,2}([^"]{2,80})(?<!\d)"{1,2}(?![\w"])|(?<![\w])\'([^\'"]{3,60})\'(?!\w)')
 _OUTER_QUOTES = re.compile(r'"(.*)"', re.DOTALL)
 _MIN_QUOTED = 3
+_LONG = 4
+"""Letters from which on a word tells by its case: titles too write "of" and "the" small."""
 _GAP = re.compile(r"' | ?& ?")
 _SENTENCE_END = re.compile(r"[.!?:;]")
-_NUMBER_OF_WORK = re.compile(r"\((?:19|20)\d\d\)|#\d+\)")
+_YEAR_OF_WORK = re.compile(r"\((?:19|20)\d\d\)|, {1,2}\d{1,3}\)")
+_PART_OF_WORK = re.compile(r"(?:book|part|volume|season|episode|chapter)\W{1,2}#?\d", re.IGNORECASE)
+_PARTS = frozenset({"book", "part", "volume", "season", "episode", "chapter"})
 _BY_ITSELF: frozenset[Kind] = frozenset({"object", "food", "animal"})
 """Kinds that stay what they are beside a name: "Moshi Case", "Kentucky Chicken", "Canada Goose"."""
 _SELDOM_SEEN: frozenset[Kind] = frozenset({"action", "abstract"})
+_STREETS = frozenset({"st", "ave", "blvd", "rd", "ln", "hwy"})
+_BEFORE_PLACE = frozenset({"in", "of", "from"})
+_STATES = frozenset(
+    (
+        *("AL", "AK", "AZ", "AR", "CA", "CO", "CT", "DE", "FL", "GA", "HI", "ID", "IL", "IN", "IA", "KS", "KY"),
+        *("LA", "ME", "MD", "MA", "MI", "MN", "MS", "MO", "MT", "NE", "NV", "NH", "NJ", "NM", "NY", "NC", "ND"),
+        *("OH", "OK", "OR", "PA", "RI", "SC", "SD", "TN", "TX", "UT", "VT", "VA", "WA", "WV", "WI", "WY", "DC"),
+        *("UK", "USA", "US", "UAE", "BC", "ON", "QC"),
+    )
+)
 _DESCRIBES = load_graph_words("colour") | {
     *("a", "an", "the", "this", "that", "my", "your", "his", "her", "its", "our", "their"),
 }
@@ -102,22 +115,32 @@ class NameFinder:
     def _in_title_case(self) -> bool:
         """Return whether so many words have capitals that a capital says nothing."""
         if self._title_case is None:
-            num_capitals, num_small = len(_CAPITAL.findall(self._text)), len(_SMALL.findall(self._text))
+            text, starts = self._text, self._tokens.starts
+            num_capitals = sum([text[start].isupper() for start in starts])
+            small = [start for start, word in zip(starts, self._words, strict=True) if len(word) >= _LONG]
+            num_small = sum([text[start].islower() for start in small])
             self._title_case = num_capitals >= TITLE_CASE_SHARE * (num_capitals + num_small)
         return self._title_case
 
     def _is_of_work(self) -> bool:
         """Return whether the caption is about a book, a film, a record."""
         if self._is_work is None:
-            named = not self._roles["work"].isdisjoint(self._words)
-            self._is_work = named or (")" in self._text and _NUMBER_OF_WORK.search(self._text) is not None)
+            words, text = self._words, self._text
+            self._is_work = (
+                not self._roles["work"].isdisjoint(words)
+                or (")" in text and _YEAR_OF_WORK.search(text) is not None)
+                or (not _PARTS.isdisjoint(words) and _PART_OF_WORK.search(text) is not None)
+            )
         return self._is_work
 
     def _is_part(self, first: int, last: int, kind: Kind, before: str, after: str) -> bool:
-        word = self._words[last - 1]
-        if self._is_person(first, last, word, before, after) or self._is_street(word, before, after):
+        word, named = self._words[last - 1], self._roles["any"]
+        told = word in named or before in named or after in named or self._words[self._run[1] - 1] in _STREETS
+        if not told and self._in_title_case():
+            return self._is_in_name(first, kind, before, after)
+        if self._is_person(first, last, word, before, after) or self._is_place(first, word, before, after):
             return True
-        if self._is_institution(last, word, before, after):
+        if self._is_institution(last, kind, word, before, after):
             return True
         if word in self._roles["team"] and (_is_foreign(before) or (first and self._words[first - 1] == "the")):
             return not self._in_title_case() or _is_foreign(before)
@@ -129,7 +152,9 @@ class NameFinder:
 
     def _is_person(self, first: int, last: int, word: str, before: str, after: str) -> bool:
         """Return whether a word is a given name or a surname: "Rose Byrne", "Stephen King", "my dog, Chase"."""
-        if before in self._roles["given"] and (word in self._roles["surname"] or not self._in_title_case()):
+        if (before in self._roles["given"] or before in self._roles["nickname"]) and (
+            word in self._roles["surname"] or not self._in_title_case()
+        ):
             return True
         thing = word in self._roles["given_thing"]
         if last - first > 1 or not (thing or word in self._roles["nickname"] or word in self._roles["given"]):
@@ -139,12 +164,14 @@ class NameFinder:
         if not self._opens(first):
             return not self._in_title_case() and not (thing and self._words[first - 1] in _DESCRIBES)
         following = self._words[last] if last < len(self._words) else ""
-        return following in (_FOLLOWS_NAME if thing else _FOLLOWS_NICKNAME)
+        if thing:
+            return following in _FOLLOWS_NAME
+        return following in _FOLLOWS_NICKNAME or following.endswith("ing")
 
-    def _is_institution(self, last: int, word: str, before: str, after: str) -> bool:
+    def _is_institution(self, last: int, kind: Kind, word: str, before: str, after: str) -> bool:
         """Return whether a word is in the name of a university, a firm, a paper: "Fox News", "University of Phoenix"."""
         if after in self._roles["institution"]:
-            return True
+            return kind != "attribute"
         if word not in self._roles["institution"]:
             return False
         words, starts = self._words, self._tokens.starts
@@ -154,16 +181,18 @@ class NameFinder:
     def _is_in_name(self, first: int, kind: Kind, before: str, after: str) -> bool:
         """Return whether a word stands beside a name, or before the landmark that is called so."""
         if self._in_title_case():
-            in_title = kind not in ("attribute", *_BY_ITSELF)
+            in_title = kind not in ("attribute", "person", *_BY_ITSELF)
             return self._titles and in_title and bool(after) and _is_foreign(before)
         end = self._run[1]
         if before and end < len(self._words) and self._run[0] and self._words[end] in self._roles["landmark"]:
             return True
+        landmark = after in self._roles["landmark"]
         if kind in _BY_ITSELF:
-            return before == "s"
+            return before == "s" or (landmark and kind == "animal")
         if self._opens(first):
             return False
-        landmark = after in self._roles["landmark"]
+        if kind == "person":
+            return _is_foreign(before)
         return landmark or _is_foreign(before) or _is_foreign(after) or self._is_odd_capital(first, kind)
 
     def _is_odd_capital(self, first: int, kind: Kind) -> bool:
@@ -180,10 +209,31 @@ class NameFinder:
         _, starts, ends = self._tokens
         return _SENTENCE_END.search(self._text, ends[position - 1], starts[position]) is not None
 
-    def _is_street(self, word: str, before: str, after: str) -> bool:
-        """Return whether a word is in a street's name: "Grape St", "Derby Road"."""
-        streets = self._roles["street"]
-        return after in streets or (word in streets and _is_foreign(before))
+    def _is_place(self, first: int, word: str, before: str, after: str) -> bool:
+        """Return whether a word is in a street's or a town's name: "Grape St", "Derby Road", "the coast of Turkey"."""
+        streets, words, (begin, end) = self._roles["street"], self._words, self._run
+        if after in streets or (word in streets and _is_foreign(before)) or words[end - 1] in _STREETS:
+            return True
+        in_region = end < len(words) and self._has_comma(end) and self._is_region(end)
+        if word in self._roles["place"] and begin and not before and (in_region or words[first - 1] in _BEFORE_PLACE):
+            return True
+        if self._in_title_case():
+            return False
+        if word in self._roles["place"] and begin and not before:
+            return self._has_comma(first)
+        if end < len(words) and words[end] in streets and not self._opens(first):
+            return True
+        return end - begin > 1 and in_region
+
+    def _has_comma(self, position: int) -> bool:
+        _, starts, ends = self._tokens
+        return "," in self._text[ends[position - 1] : starts[position]]
+
+    def _is_region(self, position: int) -> bool:
+        """Return whether a word says in which country or state a town is: "Great Neck, NY"."""
+        start, end = self._tokens.starts[position], self._tokens.ends[position]
+        written = self._text[start:end]
+        return written in _STATES or (written[0].isupper() and self._words[position] in self._roles["place"])
 
     def _run_at(self, position: int) -> Span:
         """Return the longest stretch of capitalised words around a capitalised one; it is looked for once."""
@@ -210,7 +260,7 @@ class NameFinder:
 def load_names() -> Mapping[NameRole, frozenset[str]]:
     """Return role -> words of names.tsv. Raises ConfigError where the file holds an unknown role.
 
-    lone, which has no row: every word that may be a name all by itself at the beginning of a sentence.
+    Two have no rows: lone, the words that may be names by themselves at the beginning of a sentence, and any.
     """
     found: dict[NameRole, set[str]] = {role: set() for role in get_args(NameRole)}
     for row in table_rows("names.tsv"):
@@ -218,6 +268,7 @@ def load_names() -> Mapping[NameRole, frozenset[str]]:
             raise ConfigError(f"names.tsv: {row['word']!r} has none of the roles {', '.join(found)}")
         found[row["role"]].add(row["word"])
     found["lone"] = found["given"] | found["nickname"] | found["given_thing"]
+    found["any"] = set().union(*found.values())
     return {role: frozenset(words) for role, words in found.items()}
 
 
@@ -247,6 +298,6 @@ def _quoted_stretches(text: str) -> list[Span]:
     found = []
     for match in _QUOTED.finditer(text, begin, end):
         words = (match[1] or match[2]).split()
-        if len(words) >= _MIN_QUOTED or all(word[0].isupper() for word in words):
+        if len(words) >= _MIN_QUOTED or (len(words) > 1 and all(word[0].isupper() for word in words)):
             found.append(match.span())
     return found[::-1]

@@ -50,8 +50,9 @@ class Parser:
         return self._with_graphs(tagged) if self.graph else (self._result(*item) for item in tagged)
 
     def _tag(self, caption: str, source: str | None) -> tuple[str, Cleaned, Tagged]:
-        cleaned = clean(caption)
-        return caption, cleaned, self.tagger.tag_cleaned(cleaned, source_rules(source))
+        rules = source_rules(source)
+        cleaned = clean(caption, glued=rules.glued)
+        return caption, cleaned, self.tagger.tag_cleaned(cleaned, rules)
 
     def _with_graphs(self, tagged: Iterator[tuple[str, Cleaned, Tagged]]) -> Iterator[ParsedCaption]:
         from dataengine.parsers.scene_graph import read_graphs

@@ -14,7 +14,7 @@ EDGE = "^"
 """Stands for the missing neighbour where the caption begins or ends, or where punctuation parts two words."""
 _INFINITIVE = "to*"
 _NUMBER = "#"
-KEEP, DROP = "+", "-"
+KEEP, DROP, SPLIT = "+", "-", "/"
 TAG_MARK = "="
 """Begins a tag's name where a row is for all forms of the tag."""
 
@@ -36,7 +36,7 @@ class Neighbour(NamedTuple):
 class SenseRule(NamedTuple):
     """One row of senses.tsv. Conditions that are None always hold; the first rule of a form that holds decides.
 
-    sense: "+" is the form's own tag, "-" is no tag, anything else is the form whose tag is meant ("tracks" of a train).
+    sense: "+" is the form's own tag, "-" is no tag, "/" reads the words one by one ("is drinking water"), anything else is the form whose tag is meant ("tracks" of a train).
     """
 
     left: Neighbour | None

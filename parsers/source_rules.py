@@ -26,6 +26,8 @@ class SourceRules:
     groups: frozenset[str]
     names: bool = False
     titles: bool = False
+    glued: bool = False
+    """Whether sentences run into each other without a space: "with creamCovered in chocolate"."""
     unseen_kinds: frozenset[Kind] = frozenset()
     """Kinds of tags that a text of this source names without their being in the picture."""
 
@@ -41,7 +43,7 @@ SOURCE_RULES: Mapping[str, SourceRules] = MappingProxyType(
         "plain": SourceRules("plain", _SENTENCES, names=True),
         "coco": SourceRules("coco", _SENTENCES),
         "vg": SourceRules("vg", _PHRASES),
-        "sbu": SourceRules("sbu", _SENTENCES, names=True),
+        "sbu": SourceRules("sbu", _SENTENCES, names=True, glued=True),
         "cc3m": SourceRules("cc3m", _HYPERNYMED),
         "cc12m": SourceRules("cc12m", _WEB, names=True, titles=True, unseen_kinds=_UNSEEN),
         "alt": SourceRules("alt", _WEB, names=True, titles=True, unseen_kinds=_UNSEEN),

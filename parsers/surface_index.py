@@ -88,7 +88,9 @@ def _form_entries(vocab: Vocabulary, forms: Forms, groups: frozenset[str]) -> li
     names = {tag.id: tag.name.lower() for tag in vocab}
     entries = []
     for words, form in forms.items():
-        found = (*rules.get(words, ()), *by_tag.get(names[form[0]], ())) if len(words) == 1 else ()
+        found = rules.get(words, ())
+        if len(words) == 1:
+            found = (*found, *by_tag.get(names[form[0]], ()))
         entries.append(_entry(words, (Hit(*form, 0, len(words)),), None, found))
     return entries
 
@@ -96,7 +98,11 @@ def _form_entries(vocab: Vocabulary, forms: Forms, groups: frozenset[str]) -> li
 def _rules_by_form(groups: frozenset[str]) -> dict[tuple[str, ...], tuple[SenseRule, ...]]:
     """Return form, as words -> its sense rules that apply to captions of these groups."""
     chosen = {form: tuple(rule for rule in rules if rule.group in groups) for form, rules in load_senses().items()}
-    return {(form,): rules for form, rules in chosen.items() if rules}
+    return {_key(form): rules for form, rules in chosen.items() if rules}
+
+
+def _key(form: str) -> tuple[str, ...]:
+    return (form,) if form[0] == TAG_MARK else split_words(form)
 
 
 def _entry(

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from dataengine.parsers.cleaning import Cleaned, clean
 from dataengine.parsers.names import NameFinder
 from dataengine.parsers.phrases import Effect, load_scope
-from dataengine.parsers.senses import DROP, EDGE, KEEP, decide, left_word
+from dataengine.parsers.senses import DROP, EDGE, KEEP, SPLIT, decide, left_word
 from dataengine.parsers.source_rules import SourceRules, source_rules
-from dataengine.parsers.surface_index import Entry, Forms, Hit, Index, Node, build_index, form_hits, meant
+from dataengine.parsers.surface_index import Entry, Forms, Hit, Index, build_index, form_hits, meant
 from dataengine.parsers.tokens import joins, tokenise
 from dataengine.records import Evidence, Span
 
@@ -24,6 +24,17 @@ if TYPE_CHECKING:
     from dataengine.vocab.tag import Kind
 
 DropReason: TypeAlias = Literal["blocked", "negated", "compared", "supposed", "sense", "name", "unseen"]
+
+DROP_REASONS: Mapping[DropReason, str] = {
+    "blocked": "part of a phrase",
+    "negated": "said not to be there",
+    "compared": "what something is like",
+    "supposed": "wished for, expected or imagined",
+    "sense": "another sense of the word",
+    "name": "part of a name, a title or a quotation",
+    "unseen": "of a kind that captions of this source name without showing it",
+}
+"""What each reason means, for people."""
 
 _SCOPE_REASONS: Mapping[Effect, DropReason] = {
     "negate": "negated",
@@ -37,9 +48,7 @@ _NOT_SO = frozenset({"negate", "negate_phrase", "suppose"})
 """What the scene graph leaves out too: it says what a thing is like, and what somebody waits for."""
 _ENDS_AT_PARTICIPLE = frozenset({"negate_phrase", "compare", "suppose_phrase"})
 
-MAX_CLAUSE = 20
-"""Words that a negation at the end of a clause reaches back at most."""
-
+_SENTENCE_END = re.compile(r"[.!?]")
 _CLAUSE_END = re.compile(r"[.,;:!?()\[\]|/\"]|\s-\s|--")
 
 
@@ -85,7 +94,8 @@ class Tagger:
 
     def tag(self, caption: str, source: str | None = None) -> Tagged:
         """Return the tags of `caption` with their evidence. Raises ConfigError for an unknown source, nothing else."""
-        return self.tag_cleaned(clean(caption), source_rules(source))
+        rules = source_rules(source)
+        return self.tag_cleaned(clean(caption, glued=rules.glued), rules)
 
     def tag_cleaned(self, cleaned: Cleaned, rules: SourceRules) -> Tagged:
         """Return the tags of a caption that is already cleaned; spans refer to the caption as given."""
@@ -108,6 +118,7 @@ class _Scan:
         "dropped",
         "evidence",
         "forms",
+        "has_quotes",
         "kinds",
         "names",
         "negated",
@@ -126,7 +137,8 @@ class _Scan:
         self.rules = rules
         self.forms = forms
         self.kinds = kinds
-        self.names = NameFinder(cleaned.text, self.tokens, titles=rules.titles) if rules.names else None
+        self.names: NameFinder | None = None
+        self.has_quotes = rules.names and ('"' in cleaned.text or " '" in cleaned.text)
         self.evidence: list[Evidence] = []
         self.dropped: list[Dropped] = []
         self.phrases: list[Phrase] = []
@@ -145,7 +157,10 @@ class _Scan:
             if self.negation is not None:
                 self._bound_negation(position)
             node = find(words[position])
-            entry = None if node is None else self._longest(node, position) if node.longer else node.alone
+            entry = None
+            if node is not None:
+                longer = node.longer.get(words[position + 1]) if position + 1 < num_words else None
+                entry = node.alone if longer is None else self._longest(longer, position) or node.alone
             if entry is None:
                 position += 1
                 continue
@@ -156,14 +171,16 @@ class _Scan:
             position += entry.length
         self._end_negation(num_words)
 
-    def _longest(self, node: Node, position: int) -> Entry | None:
+    def _longest(self, entries: Sequence[Entry], position: int) -> Entry | None:
+        """Return the first of the entries, which come longest first, that the words at `position` are."""
         words = self.tokens.words
-        if position + 1 < len(words):
-            for entry in node.longer.get(words[position + 1], ()):
-                length = entry.length
-                if words[position : position + length] == entry.words and self._unbroken(position, length):
-                    return entry
-        return node.alone
+        for entry in entries:
+            end = position + entry.length
+            if words[position:end] != entry.words or not self._unbroken(position, entry.length):
+                continue
+            if not entry.senses or self._sense(entry, position, end) != SPLIT:
+                return entry
+        return None
 
     def _unbroken(self, position: int, length: int) -> bool:
         """Return whether no punctuation parts the words: "hot, dog" is no hot dog."""
@@ -183,7 +200,7 @@ class _Scan:
                 reason = "sense"
             else:
                 tag_id, rule = other
-        if reason is None and (self.names is not None or self.rules.unseen_kinds):
+        if reason is None and self.rules.names:
             reason = self._unseen_reason(first, last, self.kinds[tag_id])
         if reason is None:
             self.evidence.append(Evidence(tag_id, self._span(first, last), rule))
@@ -193,7 +210,12 @@ class _Scan:
     def _unseen_reason(self, first: int, last: int, kind: Kind) -> DropReason | None:
         if kind in self.rules.unseen_kinds:
             return "unseen"
-        return "name" if self.names is not None and self.names.is_name(first, last, kind) else None
+        text, starts = self.cleaned.text, self.tokens.starts
+        if not self.has_quotes and not text[starts[first]].isupper():
+            return None
+        if self.names is None:
+            self.names = NameFinder(text, self.tokens, titles=self.rules.titles)
+        return "name" if self.names.is_name(first, last, kind) else None
 
     def _sense(self, entry: Entry, first: int, last: int) -> str:
         """Return what the sense rules say of a form; punctuation hides its neighbours."""
@@ -217,8 +239,8 @@ class _Scan:
         if entry.blocker.effect == "swallow":
             self.dropped.append(Dropped(self._span(position, end), "blocked", None))
         elif entry.blocker.effect == "negate_back":
-            self._negate_back(position)
-        else:
+            self._negate_back(position, entry.length)
+        elif not self._is_impression(entry, position):
             self._end_negation(position)
             self.negation, self.negation_start, self.seen_word = entry.blocker.effect, position, False
 
@@ -236,23 +258,35 @@ class _Scan:
         elif role is None or self.negation == "suppose_word":
             self.seen_word = True
 
-    def _negate_back(self, position: int) -> None:
-        """Drop the tags between `position` and the beginning of its clause, or of what a bracket there speaks of."""
-        starts, ends, clause = self.tokens.starts, self.tokens.ends, position
-        if position and "(" in self.cleaned.text[ends[position - 1] : starts[position]]:
-            clause -= 1
+    def _is_impression(self, entry: Entry, position: int) -> bool:
+        """Return whether "looks like" begins a sentence, and so says that something is there: "Looks like a party"."""
+        if entry.blocker is None or entry.blocker.effect != "compare" or not entry.words[0].startswith("look"):
+            return False
+        text, (_, starts, ends) = self.cleaned.text, self.tokens
+        return not position or _SENTENCE_END.search(text, ends[position - 1], starts[position]) is not None
+
+    def _negate_back(self, position: int, length: int) -> None:
+        """Drop the tags of the noun phrase before `position`, or of the one before the bracket that opens there."""
+        text, (words, starts, ends) = self.cleaned.text, self.tokens
+        following = position + length
+        if following < len(starts) and ":" in text[ends[following - 1] : starts[following]]:
+            return
+        first = position
+        if first and ("(" in text[ends[first - 1] : starts[first]] or words[first - 1] in ("that", "which")):
+            first -= 1
         while (
-            position - clause < MAX_CLAUSE
-            and clause
-            and not _CLAUSE_END.search(self.cleaned.text, ends[clause - 1], starts[clause])
+            first
+            and load_scope().get(words[first - 1], "pass") == "pass"
+            and not _CLAUSE_END.search(text, ends[first - 1], starts[first])
         ):
-            clause -= 1
-        if clause < position:
-            begin = self._span(clause, position)[0]
-            self.negated.append((starts[clause], ends[position - 1]))
-            while self.evidence and self.evidence[-1].span[0] >= begin:
-                mention = self.evidence.pop()
-                self.dropped.append(Dropped(mention.span, "negated", mention.tag_id))
+            first -= 1
+        if first == position:
+            return
+        begin = self._span(first, position)[0]
+        self.negated.append((starts[first], ends[position - 1]))
+        while self.evidence and self.evidence[-1].span[0] >= begin:
+            mention = self.evidence.pop()
+            self.dropped.append(Dropped(mention.span, "negated", mention.tag_id))
 
     def _end_negation(self, position: int) -> None:
         if self.negation is not None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,6 +51,20 @@ def test_filters_of_the_plan_bound_the_fetch(tmp_path: Path) -> None:
     build(BuildOptions(root=root, stages=("fetch",), fetch=FetchFlags(quality=80).to_options()), look)
     assert (seen[0].min_image_size, seen[0].max_aspect_ratio, seen[0].encode_quality) == (1, math.inf, 80)
     assert FetchOptions().min_image_size == 64
+
+
+def test_plan_fetch_and_bake_run_where_torch_cannot_be_imported(tmp_path: Path) -> None:
+    (tmp_path / "cc12m.tsv").write_text("http://127.0.0.1:9/1.jpg\ta cat on a table\n")
+    guarded: dict[str, bool] = {}
+
+    def look(stage: Stage, units: Sequence[int]) -> Mapping[int, Any]:
+        guarded[stage.name] = stage.keep_torch_out
+        return run_in_process(stage, units) if stage.name == "plan" else {}
+
+    flags = PlanFlags(annotations=str(tmp_path), sources="cc12m")
+    stages = ("plan", "fetch", "bake")
+    build(BuildOptions(root=str(tmp_path / "root"), stages=stages, plan=flags.to_options()), look)
+    assert guarded == dict.fromkeys(stages, True)
 
 
 def test_leftovers_of_a_killed_run_are_removed(tmp_path: Path) -> None:

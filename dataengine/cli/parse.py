@@ -114,6 +114,7 @@ def _parse_caption(parser: Parser, caption: str, source: str | None, *, json_out
     _print_tags(console, parsed, with_spans=explain)
     if explain:
         _print_dropped(console, parser, caption, source)
+        _print_implied(console, parser, parsed)
     if parsed.graph is not None:
         _print_graph(console, parsed.graph)
 
@@ -136,13 +137,22 @@ def _print_tags(console: Console, parsed: ParsedCaption, *, with_spans: bool) ->
 
 
 def _print_dropped(console: Console, parser: Parser, caption: str, source: str | None) -> None:
+    from dataengine.parsers.tagger import DROP_REASONS
+
     console.print("dropped", style="bold")
     dropped = parser.tagger.tag(caption, source).dropped
     if not dropped:
         console.print("  nothing")
     for item in dropped:
         tag = "" if item.tag_id is None else f" ({parser.vocab[item.tag_id].name})"
-        console.print(f"  {_quote(caption, item.span)}{tag} {item.span[0]}-{item.span[1]} {item.reason}")
+        console.print(
+            f"  {_quote(caption, item.span)}{tag} {item.span[0]}-{item.span[1]} {item.reason}: {DROP_REASONS[item.reason]}"
+        )
+
+
+def _print_implied(console: Console, parser: Parser, parsed: ParsedCaption) -> None:
+    console.print("implied", style="bold")
+    console.print("  " + (", ".join(parser.vocab[tag_id].name for tag_id in parsed.implied_ids) or "nothing"))
 
 
 def _print_graph(console: Console, graph: SceneGraph) -> None:

@@ -27,21 +27,26 @@ def print_answers(answers: Mapping[str, Any], root: str) -> None:
 
 def print_plan(content: Mapping[str, Any]) -> None:
     """Print plan.json: official counts beside what was read, kept and merged, then what was dropped, by reason."""
-    table = Table(title="expected and got", title_justify="left", box=SIMPLE_HEAD)
-    table.add_column("source")
-    for column in ("images expected", "read", "kept", "merged", "texts expected", "read", "kept"):
-        table.add_column(column, justify="right")
-    for name, tally in content["sources"].items():
-        table.add_row(name, *_numbers(tally))
-    Console().print(table)
+    for what, columns in (("images", ("expected", "read", "kept", "merged")), ("texts", ("expected", "read", "kept"))):
+        _print_counts(what, columns, content["sources"])
     _print_side_files(content["sources"])
     for name, tally in content["sources"].items():
         reasons = _reasons(tally)
         if reasons:
             _say(f"{name} without: {reasons}")
+    _print_hint(content["sources"])
     unmatched = content["num_unmatched_rows"]
     side_rows = f"; {unmatched} rows of side files name no image" if unmatched else ""
     _say(f"{content['num_images']:,} images in {content['num_shards']:,} shards to fetch{side_rows}")
+
+
+def _print_hint(sources: Mapping[str, Mapping[str, Any]]) -> None:
+    """Say what brings in the pictures of which nobody can tell whether they are in Karpathy's val and test."""
+    if "karpathy_unknown" in sources.get("coco", {}).get("dropped_images", {}):
+        _say(
+            "karpathy_unknown: dataset_coco.json tells these pictures apart, captions_train2014.json names those that may "
+            "be used; --allow-leaks takes them all"
+        )
 
 
 def _print_side_files(sources: Mapping[str, Mapping[str, Any]]) -> None:
@@ -52,12 +57,18 @@ def _print_side_files(sources: Mapping[str, Mapping[str, Any]]) -> None:
             _say(f"{name}: {taken:,} of {tally['rows_read']:,} rows taken")
 
 
-def _numbers(tally: Mapping[str, Any]) -> list[str]:
-    expected = tally["expected"] or {}
-    merged = sum(tally["merged"].values())
-    numbers = [expected.get("images"), tally["images_read"], tally["images_kept"], merged]
-    numbers += [expected.get("texts"), tally["texts_read"], tally["texts_kept"]]
-    return ["-" if number is None else f"{number:,}" for number in numbers]
+def _print_counts(what: str, columns: Sequence[str], sources: Mapping[str, Mapping[str, Any]]) -> None:
+    """Print one table; images and texts side by side would not fit 80 columns, and numbers would be cut."""
+    table = Table(box=SIMPLE_HEAD)
+    table.add_column(what, overflow="fold")
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+    for name, tally in sources.items():
+        counts = {column: tally.get(f"{what}_{column}") for column in ("read", "kept")}
+        counts["expected"] = (tally["expected"] or {}).get(what)
+        counts["merged"] = sum(tally["merged"].values())
+        table.add_row(name, *("-" if counts[column] is None else f"{counts[column]:,}" for column in columns))
+    Console().print(table)
 
 
 def _reasons(tally: Mapping[str, Any]) -> str:

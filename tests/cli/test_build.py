@@ -98,6 +98,11 @@ def test_a_teacher_is_refused_with_the_reason(arguments: tuple[str, str]) -> Non
         (("--no-filter", "wrds"), r"no filter named 'wrds'; known: .*words"),
         (("--sources", "cc3"), r"no source named 'cc3'"),
         (("--images", "coco"), r"--images 'coco' is not SOURCE=PATH"),
+        (("--images", "coco=/"), r"--images is given for coco, which --sources does not name"),
+        (
+            ("--images", "cc3m=/", "--images", "cc3m=/tmp"),
+            r"--images names cc3m twice; give one folder that holds / and /tmp",
+        ),
         (("--images", "coco=/no/such.zip"), r"there is nothing at /no/such\.zip"),
         (("--image-size", "0"), r"image_size is 0"),
         (("--stages", "fetch"), r"nothing is planned at .*; run `dataengine plan"),

@@ -48,7 +48,7 @@ def test_tags_and_graph_for_a_person() -> None:
 def test_json_is_the_documented_object() -> None:
     done = run("zebras eating", "--json")
     value = json.loads(done.stdout)
-    assert (value["id"], value["tags"], value["implied_ids"]) == ("0", ["eat", "zebra"], [])
+    assert (value["id"], value["tags"], value["implied_ids"]) == ("0", ["eat", "zebra"], [77])
     assert value["graph"]["relations"] == [{"subject": 0, "predicate": "eat", "object": None, "span": [7, 13]}]
 
 

@@ -50,7 +50,7 @@ def test_result_is_canonical_ascending_and_parallel() -> None:
     assert parsed.tag_ids == tuple(sorted({vocab.canonical(tag_id) for tag_id in parsed.tag_ids}))
     assert parsed.tags == tuple(vocab[tag_id].name for tag_id in parsed.tag_ids)
     assert {mention.tag_id for mention in parsed.evidence} == set(parsed.tag_ids)
-    assert parsed.implied_ids == ()
+    assert [vocab[tag_id].name for tag_id in parsed.implied_ids] == ["animal", "furniture"]
     assert parsed.graph is None
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dataengine.errors import ConfigError
-from dataengine.parsers.tagger import Tagged, Tagger
+from dataengine.parsers.tagger import DROP_REASONS, Tagged, Tagger
 from dataengine.vocab import Vocabulary
 
 
@@ -69,9 +69,26 @@ NEGATED = [
     ("not only a cat but also a dog", {"cat", "dog"}),
     ("a cup of tea instead of coffee", {"cup", "tea"}),
 ]
+COMPARED = [
+    ("a cloud that looks like a cat above a hill", {"cloud", "hill"}),
+    ("a cake shaped like a guitar on a table", {"cake", "table"}),
+    ("Looks like a party with balloons", {"party", "balloon"}),
+    ("clothes as if made of paper", {"clothing"}),
+]
+SUPPOSED = [
+    ("a man waiting for the bus on a bench", {"man", "bench"}),
+    ("a dog looking for food under a table", {"dog", "table"}),
+    ("a girl pretending to be a pirate", {"girl"}),
+    ("a boy who wants to swim in a lake", {"boy", "lake"}),
+]
+NEGATED_BACK = [
+    ("Rice with chicken; soup is not in the picture", {"rice", "chicken"}),
+    ("a lamp (batteries not included)", {"lamp"}),
+    ("a drawer with a knife and a fork not shown", {"drawer", "knife"}),
+]
 
 
-@pytest.mark.parametrize(("caption", "expected"), PLAIN + LONGEST + NEGATED)
+@pytest.mark.parametrize(("caption", "expected"), PLAIN + LONGEST + NEGATED + COMPARED + SUPPOSED + NEGATED_BACK)
 def test_tags(caption: str, expected: set[str], tagger: Tagger, vocab: Vocabulary) -> None:
     assert names(tagger.tag(caption), vocab) == expected
 
@@ -140,3 +157,50 @@ def test_a_vocabulary_of_ones_own(tmp_path: Path) -> None:
         "whale",
         "hydrant",
     }
+
+
+@pytest.mark.parametrize(
+    ("caption", "reason", "word"),
+    [
+        ("a cloud like a horse", "compared", "horse"),
+        ("a man waiting for a train", "supposed", "train"),
+        ("a wall with no door", "negated", "door"),
+        ("the batteries are not included", "negated", "batteries"),
+        ("stones on the river bed", "sense", "bed"),
+        ("a picture by Rose", "name", "Rose"),
+    ],
+)
+def test_every_reason_is_told(caption: str, reason: str, word: str, tagger: Tagger) -> None:
+    dropped = {(caption[slice(*item.span)], item.reason) for item in tagger.tag(caption).dropped}
+    assert (word, reason) in dropped
+    assert reason in DROP_REASONS
+
+
+SHOP_TALK = [
+    ("Men's T-Shirt for Women, Top Color: Gray", {"t-shirt", "gray"}, {"man", "woman"}),
+    ("Leather Handbag - Free Shipping - Best Price", {"leather", "handbag"}, {"shipping"}),
+    ("Black iPhone Case, out of stock", {"black", "case"}, {"stock"}),
+    ("Home Design Ideas: Wooden Chair", {"chair"}, {"design", "home"}),
+    ("Brand management software for business", set(), {"brand", "management", "software", "business"}),
+    ("How to install a kitchen sink", {"kitchen sink"}, {"install"}),
+]
+
+
+@pytest.mark.parametrize(("caption", "expected", "unseen"), SHOP_TALK)
+def test_shop_talk(caption: str, expected: set[str], unseen: set[str], tagger: Tagger, vocab: Vocabulary) -> None:
+    found = names(tagger.tag(caption, "alt"), vocab)
+    assert expected <= found
+    assert not unseen & found
+
+
+def test_glued_sentences_are_parted_where_the_source_glues_them(tagger: Tagger, vocab: Vocabulary) -> None:
+    caption = "cake with creamFlowers on a plate"
+    tagged = tagger.tag(caption, "sbu")
+    assert names(tagged, vocab) == {"cake", "cream", "flower", "plate"}
+    assert [caption[slice(*item.span)] for item in tagged.evidence] == ["cake", "cream", "Flowers", "plate"]
+    assert "cream" not in names(tagger.tag(caption, "coco"), vocab)
+
+
+def test_time_is_linear_in_the_length(tagger: Tagger) -> None:
+    caption = 'Big Bat not shown "in a Cave" like a watch can ' * 3_000
+    assert tagger.tag(caption, "alt").dropped
