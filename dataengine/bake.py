@@ -10,7 +10,8 @@ import hashlib
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, fields
 from operator import attrgetter
 from typing import Any, Self
@@ -23,6 +24,7 @@ from dataengine.pictures import (
     fetched_shards,
     image_shards_of,
     recorded_shards,
+    supplements_of,
 )
 from dataengine.records import CaptionRecord
 from dataengine.shards import SCHEMA, StoredSample, dump_json, is_plain_key, write_shard
@@ -31,6 +33,8 @@ from dataengine.tables import read_records
 from dataengine.triplet import make_triplet, validate
 
 logger = logging.getLogger(__name__)
+
+_READING_THREADS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +115,13 @@ def pending_bakes(root: str, options: BakeOptions | None = None) -> list[int]:
     """Return the ids of the shards whose images are fetched and that no bake with these options and inputs has made."""
     options, vocab = options or BakeOptions(), require_plan(root)["vocabulary"]
     ready = sorted(set(recorded_shards(root)) & set(fetched_shards(root)))
-    return [shard_id for shard_id in ready if _read_current(root, _Basis.of(root, shard_id, options, vocab)) is None]
+    supplements = supplements_of(root)  # once: listing folders of thousands of files for each shard takes hours
+
+    def is_pending(shard_id: int) -> bool:
+        return _read_current(root, _Basis.of(root, shard_id, supplements, options, vocab)) is None
+
+    with ThreadPoolExecutor(_READING_THREADS) as pool:
+        return [shard_id for shard_id, pending in zip(ready, pool.map(is_pending, ready), strict=True) if pending]
 
 
 def bake_shard(root: str, shard_id: int, options: BakeOptions | None = None) -> BakeStats:
@@ -120,7 +130,8 @@ def bake_shard(root: str, shard_id: int, options: BakeOptions | None = None) -> 
     Every record ends as a sample or under a reason in `dropped`. Raises ShardError or StorageError where an input is
     absent or broken as a whole; a broken picture or record costs only itself.
     """
-    basis = _Basis.of(root, shard_id, options or BakeOptions(), require_plan(root)["vocabulary"])
+    vocab = require_plan(root)["vocabulary"]
+    basis = _Basis.of(root, shard_id, supplements_of(root), options or BakeOptions(), vocab)
     if (current := _read_current(root, basis)) is not None:
         return current
     stats = BakeStats(shard_id=shard_id)
@@ -163,9 +174,11 @@ class _Basis:
     """Path below the root -> sha256. A picture never changes without its ledger, so the tars are not among them."""
 
     @classmethod
-    def of(cls, root: str, shard_id: int, options: BakeOptions, vocab: Mapping[str, str]) -> Self:
+    def of(
+        cls, root: str, shard_id: int, supplements: Sequence[int], options: BakeOptions, vocab: Mapping[str, str]
+    ) -> Self:
         """Return the basis that a shard has now."""
-        image_shards = image_shards_of(root, shard_id)
+        image_shards = image_shards_of(root, shard_id, supplements)
         paths = [f"records/{unit_name(shard_id)}.parquet", *(f"images/{unit_name(i)}.parquet" for i in image_shards)]
         inputs = {path: hashlib.sha256(io.read_bytes(io.join(root, path))).hexdigest() for path in paths}
         vocab = {"name": vocab["name"], "sha256": vocab["sha256"]}

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import platform
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -21,6 +23,7 @@ from dataengine.stage import unit_name
 
 PACKAGES = ("img2dataset", "numpy", "opencv-python-headless", "pillow", "pyarrow", "spacy", "webdataset")
 """Whose versions may change what a shard holds."""
+_READING_THREADS = 8
 _TOTALS = ("num_samples", "num_bytes", "num_texts", "num_tags", "num_regions", "dropped_boxes")
 _COUNTERS = ("texts_by_kind", "samples_by_dataset", "dropped")
 
@@ -54,7 +57,8 @@ def write_manifest(root: str) -> dict[str, Any]:
 def _read_commits(root: str) -> dict[int, dict[str, Any]]:
     """Return the commit record of every shard that is planned and fetched."""
     ready = sorted(set(recorded_shards(root)) & set(fetched_shards(root)))
-    commits = {shard_id: read_commit(root, shard_id) for shard_id in ready}
+    with ThreadPoolExecutor(_READING_THREADS) as pool:
+        commits = dict(zip(ready, pool.map(partial(read_commit, root), ready), strict=True))
     if missing := [unit_name(shard_id) for shard_id, commit in commits.items() if commit is None]:
         raise ShardError(f"not baked: {_some(missing)}; run `dataengine bake {root}`")
     return {shard_id: commit for shard_id, commit in commits.items() if commit is not None}

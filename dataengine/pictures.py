@@ -9,7 +9,7 @@ from __future__ import annotations
 import io as bytesio
 import re
 import tarfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
@@ -62,9 +62,13 @@ def fetched_shards(root: str) -> list[int]:
     return _ids(_STATS, io.list_files(io.join(root, "images"), "_stats.json"))
 
 
-def image_shards_of(root: str, shard_id: int) -> list[int]:
-    """Return the image shards that hold pictures of records/`shard_id`: its own, then the supplements, oldest first."""
-    supplements = sorted(set(fetched_shards(root)) - set(recorded_shards(root)))
+def supplements_of(root: str) -> list[int]:
+    """Return the ids of the image shards that no records belong to, ascending: later attempts at what failed."""
+    return sorted(set(fetched_shards(root)) - set(recorded_shards(root)))
+
+
+def image_shards_of(root: str, shard_id: int, supplements: Sequence[int]) -> list[int]:
+    """Return the image shards that hold pictures of records/`shard_id`: its own, then those of `supplements`."""
     if not supplements:
         return [shard_id]
     uids = _read_uids(io.join(root, "records", f"{unit_name(shard_id)}.parquet"))
@@ -136,7 +140,10 @@ def _ledger_url(root: str, number: int) -> str:
 
 
 def _read_ledger(url: str) -> list[dict[str, Any]]:
-    table = read_table(url)
+    try:
+        table = read_table(url)
+    except ShardError as error:
+        raise ShardError(f"{error}; remove {url.removesuffix('.parquet')}_stats.json and fetch again") from error
     if missing := [name for name in _NEEDED if name not in table.column_names]:
         raise ShardError(f"{url} is no ledger: it has no column {', '.join(missing)}; fetch this shard again")
     rows: list[dict[str, Any]] = table.select([name for name in _COLUMNS if name in table.column_names]).to_pylist()

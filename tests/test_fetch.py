@@ -317,8 +317,7 @@ def test_an_output_that_cannot_be_written_is_named(tmp_path: Path, server: Pictu
 def test_records_that_are_none_are_named(tmp_path: Path) -> None:
     (tmp_path / "records").mkdir()
     (tmp_path / "records/00007.parquet").write_bytes(b"no parquet")
-    with pytest.raises(ShardError, match=r"00007\.parquet is not a records file"):
-        pending_shards(str(tmp_path))
+    assert pending_shards(str(tmp_path)) == [7]
     with pytest.raises(ShardError, match=r"00007\.parquet is not a records file"):
         fetch_shard(str(tmp_path), 7, QUICK)
 

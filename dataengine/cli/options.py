@@ -211,7 +211,7 @@ def split_names(value: str) -> tuple[str, ...]:
 
 def split_images(values: list[str] | None) -> dict[str, str]:
     """Return source -> path from SOURCE=PATH options. Raises ConfigError."""
-    pairs = {}
+    pairs: dict[str, str] = {}
     for value in values or ():
         name, equals, path = value.partition("=")
         if not equals or not name or not path:

@@ -27,6 +27,7 @@ def print_answers(answers: Mapping[str, Any], root: str) -> None:
 
 def print_plan(content: Mapping[str, Any]) -> None:
     """Print plan.json: official counts beside what was read, kept and merged, then what was dropped, by reason."""
+    _say("expected and got")
     for what, columns in (("images", ("expected", "read", "kept", "merged")), ("texts", ("expected", "read", "kept"))):
         _print_counts(what, columns, content["sources"])
     _print_side_files(content["sources"])

@@ -2,6 +2,9 @@
 
 Each row of phenomena.tsv names the tags that must be found and those that must not. Rows of shared captions hold their
 id only; they need the shared folder. Rows with a sentence of our own stand for the same phenomena everywhere.
+
+phenomena_open.txt lists the rows that the tagger does not get right yet. They are run and shown as expected failures; one
+that passes fails the suite until it is taken off the list, so the list only says what is so.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from dataengine.parsers.tagger import Tagger
 from dataengine.vocab import SurfaceForm, Vocabulary
@@ -60,10 +64,16 @@ def _read_rows() -> list[Row]:
     ]
 
 
+def _case(row: Row, name: str) -> ParameterSet:
+    still_open = pytest.mark.xfail(strict=True, reason="phenomena_open.txt: not read right yet")
+    return pytest.param(row, id=name, marks=[still_open] if name in OPEN else [])
+
+
+OPEN = frozenset((HERE / "phenomena_open.txt").read_text(encoding="utf-8").split())
 ROWS = _read_rows()
-OWN = [pytest.param(row, id=f"{row.phenomenon}-{number}") for number, row in enumerate(ROWS) if row.is_own]
+OWN = [_case(row, f"{row.phenomenon}-{number}") for number, row in enumerate(ROWS) if row.is_own]
 SHARED_ROWS = [row for row in ROWS if not row.is_own]
-SHARED = [pytest.param(row, id=f"{row.phenomenon}-{row.id}") for row in SHARED_ROWS]
+SHARED = [_case(row, f"{row.phenomenon}-{row.id}") for row in SHARED_ROWS]
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +123,11 @@ def test_shared_caption(
 
 
 # ------------------------------------------------------------------------------------------------------- the table itself
+
+
+def test_open_rows_are_rows() -> None:
+    """A name on the list that is no case would hide nothing and mislead."""
+    assert {str(case.id) for case in (*OWN, *SHARED)} >= OPEN
 
 
 def _match_naively(caption: str, dictionary: dict[str, SurfaceForm], vocab: Vocabulary) -> set[str]:
