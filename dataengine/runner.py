@@ -55,6 +55,8 @@ class RayRunner:
         """Start or join Ray; `num_cpus` bounds an embedded one. Raises MissingExtraError, ConfigError."""
         self._ray = require("ray", "build")
         self._progress = progress
+        self._interrupted: set[str] = set()
+        """The roots in which tasks may still have been at work when their stage ended."""
         with _signals_held():
             self._started = _start_ray(self._ray, num_cpus)
 
@@ -64,6 +66,8 @@ class RayRunner:
     def __exit__(self, *_: object) -> None:
         if self._started:
             self._ray.shutdown()
+        for root in self._interrupted:
+            io.remove_staging(root)
 
     def __call__(self, stage: Stage, units: Sequence[int]) -> Mapping[int, Any]:
         """Run `stage` over `units`. Returns unit -> result. Raises ShardFailedError with the units that failed."""
@@ -74,7 +78,8 @@ class RayRunner:
         try:
             return run.finish(units)
         finally:
-            run.cancel()
+            if run.cancel():
+                self._interrupted.add(stage.root)
             self._progress.finish(stage.name)
 
     def check_root(self, root: str) -> None:
@@ -138,13 +143,15 @@ class _StageRun:
             raise ShardFailedError(_failure_message(self._stage.name, failed))
         return results
 
-    def cancel(self) -> None:
-        """Interrupt what still runs, and give it a moment to clean up after itself."""
-        for reference in self._running:
+    def cancel(self) -> bool:
+        """Interrupt what still runs, and give it a moment to clean up after itself. Returns whether there was any."""
+        running = list(self._running)
+        for reference in running:
             self._ray.cancel(reference, force=False)
-        if self._running:
-            self._ray.wait(list(self._running), num_returns=len(self._running), timeout=_CANCEL_GRACE_S)
+        if running:
+            self._ray.wait(running, num_returns=len(running), timeout=_CANCEL_GRACE_S)
         self._running.clear()
+        return bool(running)
 
     def _num_free(self) -> int:
         """Return how many more tasks Ray may have now: nodes come and go while a stage runs."""
@@ -229,15 +236,18 @@ def _signals_held() -> Iterator[None]:
 
     def hold(number: int, _: FrameType | None) -> None:
         held.append(number)
-        if len(held) > 1:
+        if len(held) == 1:
+            logger.warning("Ray is starting; the job ends as soon as it has, or at once if you interrupt again")
+        else:
             release()
-        logger.warning("Ray is starting; the job ends as soon as it has, or at once if you interrupt again")
 
     def release() -> None:
         for number, handler in handlers.items():
             install(number, handler)
         if held:
-            signal.raise_signal(held[0])
+            first = held[0]
+            held.clear()
+            signal.raise_signal(first)
 
     for number in handlers:
         install(number, hold)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dataengine import io
-from dataengine.errors import ShardError
+from dataengine.errors import MissingExtraError, ShardError
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,16 @@ def die_once(root: str, unit: int, options: Any) -> int:
         marker.touch()
         os._exit(1)
     return unit
+
+
+def die_always(root: str, unit: int, options: Any) -> int:
+    with (Path(root) / f"runs-{unit}").open("a") as stream:
+        stream.write(".")
+    os._exit(1)
+
+
+def lack_a_package(root: str, unit: int, options: Any) -> int:
+    raise MissingExtraError("img2dataset", "build")
 
 
 def try_torch(root: str, unit: int, options: Any) -> tuple[bool, int]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tarfile
 from collections import Counter
 from io import BytesIO
@@ -151,6 +152,25 @@ def test_other_options_bake_again(root: Path) -> None:
     assert 0 not in pending_bakes(str(root), options)
     assert bake_shard(str(root), 0, BakeOptions(max_aspect=1.4)).dropped["extreme_aspect"] == 3
     assert bake_shard(str(root), 0, BakeOptions(min_side=128, max_aspect=1.5)).num_samples == 3
+
+
+def test_folders_are_listed_once_however_many_shards_there_are(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed: list[str] = []
+    list_files = io.list_files
+
+    def count(directory: str, suffix: str = "") -> list[str]:
+        listed.append(directory)
+        return list_files(directory, suffix)
+
+    monkeypatch.setattr(io, "list_files", count)
+    pending_bakes(str(root))
+    for_two = len(listed)
+    for number in range(2, 12):
+        for name in ("records/{}.parquet", "images/{}.parquet", "images/{}_stats.json"):
+            shutil.copy(root / name.format("00000"), root / name.format(f"{number:05d}"))
+    listed.clear()
+    assert len(pending_bakes(str(root))) == 12
+    assert len(listed) == for_two
 
 
 def test_only_fetched_shards_are_pending(root: Path) -> None:

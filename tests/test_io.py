@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dataengine import io
+from dataengine.demo.server import PictureServer
 from dataengine.errors import StorageError
 
 
@@ -122,3 +123,41 @@ def test_leftovers_of_a_killed_process_are_removed(tmp_path: Path) -> None:
     (tmp_path / "plan.json").write_text("{}")
     io.remove_staging(str(tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == ["plan.json"]
+
+
+def test_an_address_that_no_one_can_write_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("x")
+    for url in ("http://127.0.0.1:1/x", "gs://bucket/x"):
+        with pytest.raises(StorageError, match="only a local folder or an s3:// address can be written"):
+            io.commit_bytes(b"x", url)
+        with pytest.raises(StorageError, match="only a local folder or an s3:// address can be written"):
+            io.commit_file(tmp_path / "file", url)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_a_killed_process_left_goes_and_nothing_else(root: str, tmp_path: Path) -> None:
+    leftovers = [".tmp-plan/00000.parquet", *([] if root.startswith("s3://") else ["records/.tmp-7-00000.parquet"])]
+    others = ["records/00000.parquet", "images/00000.tar", "mine/.tmp-notes"]
+    for name in leftovers + others:
+        io.commit_bytes(b"", io.join(root, name))
+    io.remove_staging(root)
+    assert [name for name in leftovers if io.exists(io.join(root, name))] == []
+    assert [name for name in others if not io.exists(io.join(root, name))] == []
+
+
+def test_a_store_that_gives_no_answer_is_named(s3_root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not io.exists(io.join(s3_root, "nothing"))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    io._s3.cache_clear()
+    with pytest.raises(StorageError, match=r"cannot look at s3://.*127\.0\.0\.1:1"):
+        io.exists(io.join(s3_root, "nothing"))
+    monkeypatch.undo()
+    io._s3.cache_clear()
+
+
+def test_a_web_address_is_there_where_it_can_be_opened() -> None:
+    with PictureServer({"/a.json": b"{}"}) as server:
+        assert io.exists(server.url("a.json"))
+        assert not io.exists(server.url("b.json"))

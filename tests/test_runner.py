@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from dataengine.errors import ConfigError, ShardFailedError
-from dataengine.runner import RayRunner
+from dataengine.errors import ConfigError, ShardFailedError, StorageError
+from dataengine.runner import RayRunner, _signals_held
 from dataengine.stage import Stage
+from tests.ray_cluster import free_ports
 
 pytestmark = pytest.mark.ray
 
@@ -88,6 +89,22 @@ def test_a_passing_fault_is_survived(runner: RayRunner, tmp_path: Path, function
     assert runner(make_stage(function, tmp_path), [1, 2]) == {1: 1, 2: 2}
 
 
+def test_a_unit_whose_worker_always_dies_is_run_thrice(
+    runner: RayRunner, progress: RecordingProgress, tmp_path: Path
+) -> None:
+    with pytest.raises(ShardFailedError, match=r"1 shard\(s\) after 3 runs each: shard 00007: WorkerCrashedError"):
+        runner(make_stage("die_always", tmp_path), [7])
+    assert (tmp_path / "runs-7").read_text() == "..."
+    assert [event[:3] for event in progress.events if event[0] == "retry"] == [("retry", 7, 1), ("retry", 7, 2)]
+
+
+def test_an_error_of_two_arguments_travels_from_a_worker(runner: RayRunner, tmp_path: Path) -> None:
+    with pytest.raises(
+        ShardFailedError, match=r"img2dataset is not installed; .*pip install 'ram-dataengine\[build\]'"
+    ):
+        runner(make_stage("lack_a_package", tmp_path), [0])
+
+
 def test_a_retry_says_why(runner: RayRunner, progress: RecordingProgress, tmp_path: Path) -> None:
     runner(make_stage("fail_once", tmp_path), [5])
     assert ("retry", 5, 1, "OSError: the disk blinked") in progress.events
@@ -110,9 +127,56 @@ def test_a_root_that_all_nodes_see_passes(runner: RayRunner, tmp_path: Path) -> 
 def test_a_root_that_a_node_misses_is_refused(
     runner: RayRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dataengine.runner._sees", lambda path: False)
-    with pytest.raises(ConfigError, match=r"is not seen by 1 of the cluster's nodes .* s3://"):
+    monkeypatch.setattr("dataengine.runner._look_for", lambda path: "nothing is there")
+    with pytest.raises(ConfigError, match=r"not seen by 1 of the cluster's nodes \([\d.]+: nothing is there\).* s3://"):
         runner.check_root(str(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_node_that_can_run_nothing_is_named(
+    runner: RayRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: str) -> None:
+        raise ModuleNotFoundError("No module named 'dataengine'")
+
+    monkeypatch.setattr("dataengine.runner._look_for", fail)
+    with pytest.raises(ConfigError, match=r"127\.0\.0\.2: ModuleNotFoundError: No module named 'dataengine'"):
+        runner.check_root(str(tmp_path))
+
+
+@pytest.mark.parametrize("root", ["http://example.com/root", "gs://bucket/root"])
+def test_a_root_that_no_one_can_write_is_refused(runner: RayRunner, root: str) -> None:
+    with pytest.raises(StorageError, match=r"cannot write \w+://.*: only a local folder or an s3:// address"):
+        runner.check_root(root)
+
+
+@pytest.mark.parametrize("prefix", ["", "ray://"])
+def test_an_address_without_a_ray_is_refused_soon(monkeypatch: pytest.MonkeyPatch, prefix: str) -> None:
+    address = f"{prefix}127.0.0.1:{free_ports(1)[0]}"
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
+    start = time.monotonic()
+    with pytest.raises(ConfigError, match=rf"cannot reach the Ray at RAY_ADDRESS={address}: .*unset RAY_ADDRESS"):
+        RayRunner(RecordingProgress())
+    assert time.monotonic() - start < 5
+
+
+def test_signals_wait_until_ray_has_started() -> None:
+    events: list[str] = []
+    handler = signal.signal(signal.SIGTERM, lambda number, frame: events.append("ours"))
+    try:
+        with _signals_held():
+            signal.raise_signal(signal.SIGTERM)
+            signal.signal(signal.SIGTERM, lambda number, frame: events.append("Ray's"))
+            events.append("started")
+        assert events == ["started", "ours"]
+        with _signals_held():
+            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
+            events.append("a second one does not wait")
+        assert events[2:] == ["ours", "a second one does not wait"]
+    finally:
+        signal.signal(signal.SIGTERM, handler)
 
 
 SIGTERM_SCRIPT = """

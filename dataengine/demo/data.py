@@ -72,12 +72,12 @@ def _expect(directory: Path, base_url: str, rejected_rows: Mapping[str, int]) ->
 
 
 def _dropped_texts() -> Counter[str]:
-    """Return reason -> texts that the plan drops; those of a dropped image are counted under `image:REASON`."""
+    """Return reason -> texts that the plan drops; `image:REASON` for those that only their image's reason drops."""
     outcomes = {(picture.source, picture.name): picture.outcome for picture in read_pictures()}
     counts: Counter[str] = Counter()
     for key, captions in read_captions().items():
         for caption in captions:
-            reason = f"image:{outcomes[key]}" if outcomes[key] in PLAN_OUTCOMES else caption.drop
+            reason = caption.drop or (f"image:{outcomes[key]}" if outcomes[key] in PLAN_OUTCOMES else None)
             counts.update([reason] if reason else [])
     for phrases in read_phrases().values():
         counts["repeated_in_image"] += len(phrases) - len({phrase.text for phrase in phrases})

@@ -41,6 +41,22 @@ def test_a_slow_stage_says_where_it_is_and_ends_with_one_line(clock: list[float]
     ]
 
 
+def test_a_slow_shard_does_not_silence_the_job(clock: list[float]) -> None:
+    output = io.StringIO()
+    shown = TerminalProgress(Console(file=output, width=40))
+    shown.start("fetch", 2)
+    for _ in range(24):
+        clock[0] += 0.5
+        shown.tick("fetch")
+    shown.advance("fetch", 0, SimpleNamespace(count=1000, successes=900))
+    shown.finish("fetch")
+    assert output.getvalue().splitlines() == [
+        "fetch: 0/2 shards, 0 images, 0 images/s",
+        "fetch: 0/2 shards, 0 images, 0 images/s",
+        "fetch: 1/2 shards, 1000 images, 83 images/s, 90.0% ok in 12.0 s",
+    ]
+
+
 def test_a_quick_stage_is_one_line(clock: list[float]) -> None:
     assert lines_of(clock, 0.1) == ["fetch: 3/3 shards, 30 images, 100 images/s, 90.0% ok in 0.3 s"]
 
