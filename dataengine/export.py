@@ -85,7 +85,7 @@ def _iter_items(
                 stats.num_without_text += 1
                 continue
             if images_dir is not None:
-                _write_picture(picture, Path(images_dir) / item["image_path"])
+                _write_picture(picture, io.join(images_dir, item["image_path"]))
             stats.num_images += 1
             stats.num_texts += len(item["caption"])
             stats.num_without_tag += not item["union_label_id"]
@@ -132,9 +132,12 @@ def _check_vocabulary(triplet: Mapping[str, Any], twins_of: Twins | None, url: s
         )
 
 
-def _write_picture(picture: Member, path: Path) -> None:
+def _write_picture(picture: Member, url: str) -> None:
+    if io.is_remote(url):
+        io.commit_bytes(picture.data, url)
+        return
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(picture.data)
+        Path(url).parent.mkdir(parents=True, exist_ok=True)
+        Path(url).write_bytes(picture.data)
     except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
+        raise StorageError(f"cannot write {url}: {error.strerror or error}") from error

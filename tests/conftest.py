@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from dataengine import io
+
 os.environ["RAY_AUTH_MODE"] = "disabled"  # Ray turns token authentication on by the mere presence of a file in HOME
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
@@ -29,6 +31,25 @@ def shared_dir() -> Path:
     if not (path / "README.md").is_file():
         pytest.skip(f"no shared folder at {path}; set DATAENGINE_SHARED")
     return path
+
+
+@pytest.fixture(scope="module")
+def s3_root(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A module's own address on an S3 server that runs in this process; what a test starts finds it, too."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        for name, value in (("ACCESS_KEY_ID", "x"), ("SECRET_ACCESS_KEY", "x"), ("DEFAULT_REGION", "us-east-1")):
+            patch.setenv(f"AWS_{name}", value)
+        io._s3.cache_clear()
+        io._s3().create_bucket(Bucket="bucket")
+        yield f"s3://bucket/{request.module.__name__}/root"  # the server's objects outlive it in this process
+    io._s3.cache_clear()
+    server.stop()
 
 
 @pytest.fixture(autouse=True)

@@ -350,34 +350,14 @@ def test_pending_are_the_pinned_shards_without_statistics(tmp_path: Path, server
 # ------------------------------------------------------------------------------------------------------------ storage
 
 
-def test_a_shard_on_s3(server: PictureServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    storage = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    storage.start()
-    host, port = storage.get_host_and_port()
-    for name, value in {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    io._s3.cache_clear()
-    try:
-        boto3.client("s3").create_bucket(Bucket="bucket")
-        root = "s3://bucket/run"
-        plan(root, [server.url("a.jpg"), server.url("gone/a.jpg")])
-        assert pending_shards(root) == [0]
-        stats = fetch_shard(root, 0, QUICK)
-        assert (stats.successes, stats.causes) == (1, {"http_404": 1})
-        assert io.list_files(f"{root}/images") == ["00000.parquet", "00000.tar", "00000_stats.json"]
-        assert len(members(root)) == 3
-        assert (pending_shards(root), read_stats(root, 0)) == ([], stats)
-    finally:
-        io._s3.cache_clear()
-        storage.stop()
+def test_a_shard_on_s3(server: PictureServer, s3_root: str) -> None:
+    plan(s3_root, [server.url("a.jpg"), server.url("gone/a.jpg")])
+    assert pending_shards(s3_root) == [0]
+    stats = fetch_shard(s3_root, 0, QUICK)
+    assert (stats.successes, stats.causes) == (1, {"http_404": 1})
+    assert io.list_files(f"{s3_root}/images") == ["00000.parquet", "00000.tar", "00000_stats.json"]
+    assert len(members(s3_root)) == 3
+    assert (pending_shards(s3_root), read_stats(s3_root, 0)) == ([], stats)
 
 
 def test_statistics_that_are_none_are_named(tmp_path: Path) -> None:
