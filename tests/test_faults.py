@@ -101,11 +101,12 @@ def test_after_any_fault_a_relaunch_ends_with_the_same_shards(launch: Launch, tm
     undisturbed, root = tmp_path / "undisturbed", tmp_path / "root"
     assert launch(undisturbed, "--num-cpus", "1").wait(120) == 0, read_log(tmp_path)
     kept: dict[str, tuple[int, int]] = {}
-    for fault, code in ((interrupt, 130), (kill, -9), (terminate, 143)):
+    # While it shuts down, Ray's own handler may end the cleaned-up process by the signal itself; a shell shows 143 for both.
+    for fault, codes in ((interrupt, {130}), (kill, {-9}), (terminate, {143, -15})):
         job = launch(root, "--num-cpus", "2")
         delay = disturb(job, fault, root)
         said = f"{fault.__name__} after {delay:.2f} s: {read_log(tmp_path)}"
-        assert job.wait(30) == code, said
+        assert job.wait(30) in codes, said
         check_whole(root)
         assert fault is kill or not left_over(root), said
         assert kept.items() <= finished(root).items(), f"a finished shard was fetched again; {said}"

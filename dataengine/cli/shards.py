@@ -156,7 +156,9 @@ def _print_report(report: VerifyReport, vocab: Vocabulary | None) -> None:
     summary += ", no error" if report.ok else f", {report.num_errors:,} errors"
     console.print(Text(summary, style="bold green" if report.ok else "bold red"))
     if not report.ok:
-        console.print("to mend a job's shards: remove the files named here and run `dataengine bake ROOT`", markup=False)
+        console.print(
+            "to mend a job's shards: remove the files named here and run `dataengine bake ROOT`", markup=False
+        )
     if vocab is None:
         console.print(
             "tag ids were not checked: no vocabulary.txt stands beside the shards; give theirs with --vocabulary"
