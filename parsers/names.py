@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias, get_args
 
 from dataengine.errors import ConfigError
 from dataengine.parsers.phrases import load_graph_words, table_rows
-from dataengine.parsers.tokens import Tokens
+from dataengine.parsers.tokens import Tokens, joins
 from dataengine.records import Span
 from dataengine.vocab.tag import Kind
 
@@ -67,6 +67,43 @@ _DESCRIBES = load_graph_words("colour") | {
 _FOLLOWS_NAME = frozenset(
     ("s", "and", "is", "was", "has", "had", "loves", "likes", "wants", "gets", "got", "says", "said", "who")
 )
+_ENDS_PHRASE = frozenset(
+    (
+        *(
+            "for",
+            "with",
+            "in",
+            "by",
+            "on",
+            "of",
+            "at",
+            "from",
+            "and",
+            "or",
+            "to",
+            "is",
+            "are",
+            "s",
+            "near",
+            "over",
+            "under",
+        ),
+        *(
+            "holding",
+            "having",
+            "sitting",
+            "standing",
+            "wearing",
+            "riding",
+            "playing",
+            "walking",
+            "looking",
+            "while",
+            "who",
+        ),
+    )
+)
+"""What follows the head of a title, or is its verb."""
 _FOLLOWS_NICKNAME = _FOLLOWS_NAME | {"in", "on", "at", "with", "from", "after", "before", "having"}
 
 
@@ -106,6 +143,12 @@ class NameFinder:
         if not before and not after and words[first] not in self._roles["lone"] and self._opens(first):
             return False
         return self._is_part(first, last, kind, before, after)
+
+    def qualifies_title(self, last: int) -> bool:
+        """Return whether the words before `last` stand before what a title in capitals is about: "Loft" in "Loft Pillow"."""
+        if last == len(self._words) or self._words[last] in _ENDS_PHRASE or not self._in_title_case():
+            return False
+        return joins(self._text, self._tokens.ends[last - 1], self._tokens.starts[last])
 
     def _is_quoted(self, quoted: list[Span], start: int) -> bool:
         while quoted and quoted[-1][1] <= start:

@@ -18,8 +18,9 @@ class SourceRules:
     """How captions of one source are read. `groups` are the values of the column `group` of blockers.tsv and senses.tsv that apply.
 
     common: everywhere. sentence: where articles are written, so that "to watch" is a verb and not "next to watch".
-    web: shop and stock-photo talk. hypernym: names replaced by kinds ("by artist"). `names`: whether words are looked at
-    for names; `titles`: whether the whole text may be the title of a product or a work.
+    talk: where people tell more than they show. chat: what one says to friends under a photograph. web: shop and
+    stock-photo talk. hypernym: names replaced by kinds ("by artist"). `names`: whether words are looked at for names;
+    `titles`: whether the whole text may be the title of a product or a work.
     """
 
     name: str
@@ -30,23 +31,27 @@ class SourceRules:
     """Whether sentences run into each other without a space: "with creamCovered in chocolate"."""
     unseen_kinds: frozenset[Kind] = frozenset()
     """Kinds of tags that a text of this source names without their being in the picture."""
+    heads_only: frozenset[Kind] = frozenset()
+    """Kinds that in a title count as its head only: a "Loft Pillow" shows no loft, a "Trucker Hat" no trucker."""
 
 
 _PHRASES = frozenset({"common"})
 _SENTENCES = frozenset({"common", "sentence"})
-_HYPERNYMED = frozenset({"common", "sentence", "hypernym"})
-_WEB = frozenset({"common", "sentence", "web"})
+_CHAT = _SENTENCES | {"talk", "chat"}
+_HYPERNYMED = _SENTENCES | {"talk", "hypernym"}
+_WEB = _SENTENCES | {"talk", "web"}
 _UNSEEN: frozenset[Kind] = frozenset({"abstract"})
+_HEADS_ONLY: frozenset[Kind] = frozenset({"scene", "person"})
 
 SOURCE_RULES: Mapping[str, SourceRules] = MappingProxyType(
     {
         "plain": SourceRules("plain", _SENTENCES, names=True),
         "coco": SourceRules("coco", _SENTENCES),
         "vg": SourceRules("vg", _PHRASES),
-        "sbu": SourceRules("sbu", _SENTENCES, names=True, glued=True),
+        "sbu": SourceRules("sbu", _CHAT, names=True, glued=True),
         "cc3m": SourceRules("cc3m", _HYPERNYMED),
-        "cc12m": SourceRules("cc12m", _WEB, names=True, titles=True, unseen_kinds=_UNSEEN),
-        "alt": SourceRules("alt", _WEB, names=True, titles=True, unseen_kinds=_UNSEEN),
+        "cc12m": SourceRules("cc12m", _WEB, names=True, titles=True, unseen_kinds=_UNSEEN, heads_only=_HEADS_ONLY),
+        "alt": SourceRules("alt", _WEB, names=True, titles=True, unseen_kinds=_UNSEEN, heads_only=_HEADS_ONLY),
     }
 )
 """The sources by name; a new one is a line here."""

@@ -6,13 +6,13 @@ length of the caption.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from dataengine.parsers.cleaning import Cleaned, clean
 from dataengine.parsers.names import NameFinder
-from dataengine.parsers.phrases import Effect, load_scope
+from dataengine.parsers.phrases import Effect
+from dataengine.parsers.scopes import Scope, noun_phrase_before, opens_sentence
 from dataengine.parsers.senses import DROP, EDGE, KEEP, SPLIT, decide, left_word
 from dataengine.parsers.source_rules import SourceRules, source_rules
 from dataengine.parsers.surface_index import Entry, Forms, Hit, Index, build_index, form_hits, meant
@@ -39,17 +39,14 @@ DROP_REASONS: Mapping[DropReason, str] = {
 _SCOPE_REASONS: Mapping[Effect, DropReason] = {
     "negate": "negated",
     "negate_phrase": "negated",
+    "negate_back": "negated",
     "compare": "compared",
     "suppose": "supposed",
     "suppose_phrase": "supposed",
     "suppose_word": "supposed",
 }
-_NOT_SO = frozenset({"negate", "negate_phrase", "suppose"})
+_NOT_SO = frozenset({"negate", "negate_phrase", "negate_back", "suppose"})
 """What the scene graph leaves out too: it says what a thing is like, and what somebody waits for."""
-_ENDS_AT_PARTICIPLE = frozenset({"negate_phrase", "compare", "suppose_phrase"})
-
-_SENTENCE_END = re.compile(r"[.!?]")
-_CLAUSE_END = re.compile(r"[.,;:!?()\[\]|/\"]|\s-\s|--")
 
 
 class Dropped(NamedTuple):
@@ -122,11 +119,9 @@ class _Scan:
         "kinds",
         "names",
         "negated",
-        "negation",
-        "negation_start",
         "phrases",
         "rules",
-        "seen_word",
+        "scope",
         "tokens",
         "word_set",
     )
@@ -143,9 +138,7 @@ class _Scan:
         self.dropped: list[Dropped] = []
         self.phrases: list[Phrase] = []
         self.negated: list[Span] = []
-        self.negation: Effect | None = None
-        self.negation_start = 0
-        self.seen_word = False
+        self.scope: Scope | None = None
         self.word_set: set[str] | None = None
 
     def run(self, index: Index) -> None:
@@ -154,8 +147,8 @@ class _Scan:
         find = index.get
         position, num_words = 0, len(words)
         while position < num_words:
-            if self.negation is not None:
-                self._bound_negation(position)
+            if self.scope is not None and self.scope.ends_before(position):
+                self._end_scope(position)
             node = find(words[position])
             entry = None
             if node is not None:
@@ -168,8 +161,10 @@ class _Scan:
                 self._take(entry, hit, position)
             if entry.blocker is not None or entry.is_phrase:
                 self._note(entry, position)
+                if entry.is_phrase:
+                    self._take_overlap(index, position + entry.length)
             position += entry.length
-        self._end_negation(num_words)
+        self._end_scope(num_words)
 
     def _longest(self, entries: Sequence[Entry], position: int) -> Entry | None:
         """Return the first of the entries, which come longest first, that the words at `position` are."""
@@ -182,6 +177,16 @@ class _Scan:
                 return entry
         return None
 
+    def _take_overlap(self, index: Index, end: int) -> None:
+        """Keep the name that begins with the last word of another: of "dark chocolate cake" the chocolate cake."""
+        node = index.get(self.tokens.words[end - 1])
+        if node is None or end == len(self.tokens.words) or self.scope is not None:
+            return
+        longer = node.longer.get(self.tokens.words[end])
+        entry = None if longer is None else self._longest(longer, end - 1)
+        if entry is not None and entry.blocker is None and entry.is_phrase and not entry.hits[0].opaque:
+            self._take(entry, entry.hits[0], end - 1)
+
     def _unbroken(self, position: int, length: int) -> bool:
         """Return whether no punctuation parts the words: "hot, dog" is no hot dog."""
         text, (_, starts, ends) = self.cleaned.text, self.tokens
@@ -192,8 +197,8 @@ class _Scan:
         first, last = position + hit.first, position + hit.last
         tag_id, rule = hit.tag_id, hit.rule
         reason: DropReason | None = None
-        if self.negation is not None:
-            reason = _SCOPE_REASONS[self.negation]
+        if self.scope is not None:
+            reason = _SCOPE_REASONS[self.scope.effect]
         elif entry.senses and (sense := self._sense(entry, first, last)) != KEEP:
             other = None if sense == DROP else meant(self.forms, sense)
             if other is None:
@@ -215,6 +220,8 @@ class _Scan:
             return None
         if self.names is None:
             self.names = NameFinder(text, self.tokens, titles=self.rules.titles)
+        if kind in self.rules.heads_only and self.names.qualifies_title(last):
+            return "unseen"
         return "name" if self.names.is_name(first, last, kind) else None
 
     def _sense(self, entry: Entry, first: int, last: int) -> str:
@@ -238,61 +245,41 @@ class _Scan:
             return
         if entry.blocker.effect == "swallow":
             self.dropped.append(Dropped(self._span(position, end), "blocked", None))
-        elif entry.blocker.effect == "negate_back":
-            self._negate_back(position, entry.length)
+        elif entry.blocker.effect == "negate_back" and not self._lists(end):
+            self._negate_back(position)
         elif not self._is_impression(entry, position):
-            self._end_negation(position)
-            self.negation, self.negation_start, self.seen_word = entry.blocker.effect, position, False
+            self._end_scope(position)
+            self.scope = Scope(entry.blocker.effect, entry.words, position, self.cleaned.text, self.tokens)
 
-    def _bound_negation(self, position: int) -> None:
-        """End the negation before the word at `position` where its clause or noun phrase ends."""
-        words, starts, ends = self.tokens
-        role = load_scope().get(words[position])
-        participle = self.negation in _ENDS_AT_PARTICIPLE and words[position].endswith("ing")
-        gap_ends = position > 0 and _CLAUSE_END.search(self.cleaned.text, ends[position - 1], starts[position])
-        ends_here = (
-            participle or self.negation == "suppose_word" or (role == "end_after_word" and self.negation != "suppose")
+    def _lists(self, end: int) -> bool:
+        """Return whether what is not there follows the words up to `end`: "not pictured: a cat, a dog"."""
+        return (
+            end < len(self.tokens.words)
+            and ":" in self.cleaned.text[self.tokens.ends[end - 1] : self.tokens.starts[end]]
         )
-        if gap_ends or role == "end" or (self.seen_word and ends_here):
-            self._end_negation(position)
-        elif role is None or self.negation == "suppose_word":
-            self.seen_word = True
 
     def _is_impression(self, entry: Entry, position: int) -> bool:
         """Return whether "looks like" begins a sentence, and so says that something is there: "Looks like a party"."""
         if entry.blocker is None or entry.blocker.effect != "compare" or not entry.words[0].startswith("look"):
             return False
-        text, (_, starts, ends) = self.cleaned.text, self.tokens
-        return not position or _SENTENCE_END.search(text, ends[position - 1], starts[position]) is not None
+        return opens_sentence(self.cleaned.text, self.tokens, position)
 
-    def _negate_back(self, position: int, length: int) -> None:
-        """Drop the tags of the noun phrase before `position`, or of the one before the bracket that opens there."""
-        text, (words, starts, ends) = self.cleaned.text, self.tokens
-        following = position + length
-        if following < len(starts) and ":" in text[ends[following - 1] : starts[following]]:
-            return
-        first = position
-        if first and ("(" in text[ends[first - 1] : starts[first]] or words[first - 1] in ("that", "which")):
-            first -= 1
-        while (
-            first
-            and load_scope().get(words[first - 1], "pass") == "pass"
-            and not _CLAUSE_END.search(text, ends[first - 1], starts[first])
-        ):
-            first -= 1
+    def _negate_back(self, position: int) -> None:
+        """Drop the tags of the noun phrase before `position`."""
+        first = noun_phrase_before(self.cleaned.text, self.tokens, position)
         if first == position:
             return
         begin = self._span(first, position)[0]
-        self.negated.append((starts[first], ends[position - 1]))
+        self.negated.append((self.tokens.starts[first], self.tokens.ends[position - 1]))
         while self.evidence and self.evidence[-1].span[0] >= begin:
             mention = self.evidence.pop()
             self.dropped.append(Dropped(mention.span, "negated", mention.tag_id))
 
-    def _end_negation(self, position: int) -> None:
-        if self.negation is not None:
-            if self.negation in _NOT_SO:
-                self.negated.append((self.tokens.starts[self.negation_start], self.tokens.ends[position - 1]))
-            self.negation = None
+    def _end_scope(self, position: int) -> None:
+        if self.scope is not None:
+            if self.scope.effect in _NOT_SO:
+                self.negated.append((self.tokens.starts[self.scope.start], self.tokens.ends[position - 1]))
+            self.scope = None
 
     def _span(self, first: int, last: int) -> Span:
         offsets = self.cleaned.offsets
