@@ -199,6 +199,7 @@ def _finish(root: str, shard_id: int, records: list[CaptionRecord], run: ShardRu
     ledger.write_ledger(rows, staging / f"{name}.parquet", ready / f"{name}.parquet")
     num_bytes = sum(outcome.num_bytes for outcome in run.outcomes.values())
     stats = _with_causes(json.loads((staging / f"{name}_stats.json").read_bytes()), rows, num_bytes)
+    stats["options"] = run.options.shaping()
     (ready / f"{name}_stats.json").write_text(json.dumps(stats, indent=4))
     for suffix in (".tar", ".parquet", "_stats.json"):
         io.commit_file(ready / f"{name}{suffix}", io.join(root, IMAGES_DIR, f"{name}{suffix}"))

@@ -74,6 +74,11 @@ class FetchOptions:
                 return replacement + url.removeprefix(prefix)
         return url
 
+    def shaping(self) -> dict[str, float | None]:
+        """Return the options that decide which pictures are stored and how they look; None is no bound."""
+        values = {name: getattr(self, name) for name in _SHAPING}
+        return {name: None if math.isinf(value) else value for name, value in values.items()}
+
     @property
     def user_agent_header(self) -> str:
         """The User-Agent that every request carries."""
@@ -82,6 +87,7 @@ class FetchOptions:
         return f"dataengine/{__version__} ({f'+{self.contact}' if self.contact else 'image data set builder'})"
 
 
+_SHAPING = ("image_size", "encode_quality", "min_image_size", "max_aspect_ratio", "max_image_area", "max_bytes")
 _RANGES = (
     ("image_size", 16, 16_384),
     ("encode_quality", 1, 100),

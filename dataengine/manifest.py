@@ -43,6 +43,7 @@ def write_manifest(root: str) -> dict[str, Any]:
         "parser_sha256": plan.get("parser_sha256"),
         "configuration": {
             **{name: plan.get(name) for name in ("options", "shard_size", "sources")},
+            "fetch": _fetch_options(root, list(commits)),
             "bake": next((commit["options"] for commit in commits.values()), None),
         },
         "versions": _versions(),
@@ -62,6 +63,22 @@ def _read_commits(root: str) -> dict[int, dict[str, Any]]:
     if missing := [unit_name(shard_id) for shard_id, commit in commits.items() if commit is None]:
         raise ShardError(f"not baked: {_some(missing)}; run `dataengine bake {root}`")
     return {shard_id: commit for shard_id, commit in commits.items() if commit is not None}
+
+
+def _fetch_options(root: str, shard_ids: list[int]) -> list[dict[str, Any]]:
+    """Return with which options the pictures were stored: one set, or more where a relaunch had others."""
+
+    def read(shard_id: int) -> str:
+        url = io.join(root, "images", f"{unit_name(shard_id)}_stats.json")
+        try:
+            return json.dumps(json.loads(io.read_bytes(url)).get("options"), sort_keys=True)
+        except (ValueError, AttributeError) as error:
+            raise ShardError(
+                f"{url} is not a fetched shard's statistics: {error}; remove it and fetch again"
+            ) from error
+
+    with ThreadPoolExecutor(_READING_THREADS) as pool:
+        return [json.loads(options) for options in sorted(set(pool.map(read, shard_ids))) if options != "null"]
 
 
 def _check_agreement(commits: dict[int, dict[str, Any]], vocabulary: dict[str, str]) -> None:

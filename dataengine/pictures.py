@@ -22,7 +22,7 @@ from dataengine import io
 from dataengine.errors import ShardError
 from dataengine.shards import IMAGE_SUFFIXES, StrictTarInfo
 from dataengine.stage import unit_name
-from dataengine.tables import BROKEN_PARQUET, read_table
+from dataengine.tables import BROKEN_PARQUET
 
 _STATS = re.compile(r"(\d{5,})_stats\.json")
 _RECORDS = re.compile(r"(\d{5,})\.parquet")
@@ -140,13 +140,16 @@ def _ledger_url(root: str, number: int) -> str:
 
 
 def _read_ledger(url: str) -> list[dict[str, Any]]:
+    content = io.read_bytes(url)
     try:
-        table = read_table(url)
-    except ShardError as error:
-        raise ShardError(f"{error}; remove {url.removesuffix('.parquet')}_stats.json and fetch again") from error
-    if missing := [name for name in _NEEDED if name not in table.column_names]:
-        raise ShardError(f"{url} is no ledger: it has no column {', '.join(missing)}; fetch this shard again")
-    rows: list[dict[str, Any]] = table.select([name for name in _COLUMNS if name in table.column_names]).to_pylist()
+        ledger = pq.ParquetFile(bytesio.BytesIO(content))
+        present = [name for name in _COLUMNS if name in ledger.schema_arrow.names]
+        if missing := [name for name in _NEEDED if name not in present]:
+            raise ValueError(f"no column {', '.join(missing)}")
+        rows: list[dict[str, Any]] = ledger.read(columns=present).to_pylist()
+    except BROKEN_PARQUET as error:
+        marker = f"{url.removesuffix('.parquet')}_stats.json"
+        raise ShardError(f"{url} is no ledger: {error}; remove {marker} and run `dataengine fetch` again") from error
     return rows
 
 

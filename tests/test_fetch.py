@@ -136,6 +136,7 @@ def test_statistics_are_the_ledgers(mixed: tuple[Path, FetchStats]) -> None:
     assert read_stats(str(root), 0) == stats == pickle.loads(pickle.dumps(stats))
     written = json.loads((root / "images/00000_stats.json").read_text())
     assert written["status_dict"] == {"success": 4} | dict(causes)
+    assert (written["options"]["image_size"], written["options"]["encode_quality"]) == (QUICK.image_size, 90)
     assert written["failed_to_download"] + written["failed_to_resize"] == causes.total()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import pickle
 
 import pytest
@@ -33,3 +35,10 @@ def test_the_user_agent_says_who_asks(options: FetchOptions, header: str) -> Non
 
 def test_options_travel_to_workers() -> None:
     assert pickle.loads(pickle.dumps(FetchOptions(image_size=512))) == FetchOptions(image_size=512)
+
+
+def test_what_shapes_the_pictures_is_json() -> None:
+    shaping = FetchOptions(image_size=512, max_aspect_ratio=math.inf, thread_count=3).shaping()
+    assert (shaping["image_size"], shaping["max_aspect_ratio"]) == (512, None)
+    assert "thread_count" not in shaping
+    assert json.loads(json.dumps(shaping, allow_nan=False)) == shaping

@@ -14,6 +14,7 @@ import pytest
 from dataengine import tables
 from dataengine.bake import BakeOptions, bake_shard
 from dataengine.errors import ShardError
+from dataengine.fetch_options import FetchOptions
 from dataengine.manifest import write_manifest
 from dataengine.shards import StoredSample, read_manifest, write_shard
 from dataengine.verify import MAX_ERRORS, verify
@@ -76,7 +77,24 @@ def test_the_manifest(root: Path) -> None:
     assert manifest["parser_sha256"] == "9a" * 32
     assert manifest["configuration"]["bake"] == {"min_side": 0, "max_aspect": None}
     assert manifest["configuration"]["options"] == {"parser": "fast"}
+    assert manifest["configuration"]["fetch"] == []
     assert manifest["versions"].keys() >= {"dataengine", "python", "pillow", "img2dataset"}
+
+
+def test_pictures_of_two_fetches_are_told(root: Path) -> None:
+    for shard_id, size in ((0, 512), (1, 384)):
+        path = root / "images" / f"0000{shard_id}_stats.json"
+        path.write_text(json.dumps({"options": FetchOptions(image_size=size).shaping()}))
+    fetch = write_manifest(str(root))["configuration"]["fetch"]
+    assert [options["image_size"] for options in fetch] == [384, 512]
+
+
+@pytest.mark.parametrize("content", ['{"options": ', "[]"])
+def test_broken_statistics_are_named(root: Path, content: str) -> None:
+    path = root / "images" / "00000_stats.json"
+    path.write_text(content)
+    with pytest.raises(ShardError, match=rf"{path} is not a fetched shard's statistics: .*fetch again"):
+        write_manifest(str(root))
 
 
 def test_equal_roots_have_equal_manifests(root: Path, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ RootOption: TypeAlias = Annotated[
     str, typer.Option("--root", help="Folder or s3:// address that the job works in.", show_default=False)
 ]
 NumCpus: TypeAlias = Annotated[
-    int | None, typer.Option("--num-cpus", help="Cores of an embedded Ray; all by default.", show_default=False)
+    int | None, typer.Option("--num-cpus", min=1, help="Cores of an embedded Ray; all by default.", show_default=False)
 ]
 Replan: TypeAlias = Annotated[bool, typer.Option("--replan", help="Plan again though files and options are the same.")]
 

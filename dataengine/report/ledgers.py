@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from dataengine import io
 from dataengine.errors import ShardError
+from dataengine.tables import BROKEN_PARQUET
 
 SUCCESS = "success"
 """img2dataset's word in column `status` for a picture that was fetched, decoded and stored."""
@@ -116,17 +117,18 @@ def _count(column: Any) -> dict[Any, int]:
 def _read_batches(root: str, name: str, columns: tuple[str, ...]) -> Iterator[pa.Table]:
     """Yield tables with exactly `columns`; one that the ledger lacks is null, a missing `dataset` is read off the uid."""
     url = io.join(root, "images", name)
+    marker = url.removesuffix(".parquet") + STATS_SUFFIX
     with io.local_copy(url) as path:
         try:
             ledger = pq.ParquetFile(path)
             present = [column for column in columns if column in ledger.schema_arrow.names]
             if "uid" not in present:
-                raise ShardError(f"{url} has no column uid; remove it and its tar, then run `dataengine fetch` again")
+                raise ShardError(f"{url} has no column uid; remove {marker} and run `dataengine fetch` again")
             for batch in ledger.iter_batches(batch_size=_BATCH_ROWS, columns=present):
                 yield _complete(pa.Table.from_batches([batch]), columns)
-        except pa.ArrowInvalid as error:
+        except BROKEN_PARQUET as error:
             raise ShardError(
-                f"{url} is not a parquet file: {error}; remove it and run `dataengine fetch` again"
+                f"{url} is no ledger: {error}; remove {marker} and run `dataengine fetch` again"
             ) from error
 
 

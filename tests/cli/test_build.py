@@ -92,6 +92,7 @@ def test_a_teacher_is_refused_with_the_reason(arguments: tuple[str, str]) -> Non
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("--stages", ","), r"no stages; name some of plan, fetch, annotate, bake, report"),
         (("--stages", "plan,bakery"), r"no stage named bakery; known: plan, fetch, annotate, bake, report"),
         (("--parser", "deep"), r"--parser is 'deep'; it must be one of fast, graph"),
         (("--person", "maybe"), r"--person is 'maybe'; it must be one of drop, keep, teacher"),
@@ -115,6 +116,12 @@ def test_bad_options_are_named(
     job = create_job("build_14m", "cc3m")
     error = failure(job, "--root", str(tmp_path / "root"), "--annotations", str(annotations_dir), *arguments)
     assert re.search(message, str(error)), str(error)
+
+
+def test_a_job_without_a_core_is_refused(tmp_path: Path) -> None:
+    result = runner.invoke(create_job("build_14m", "coco"), ["--root", str(tmp_path), "--num-cpus", "0"])
+    assert result.exit_code == 2
+    assert "--num-cpus" in result.output
 
 
 def test_annotate_says_that_there_is_nothing_to_do(tmp_path: Path) -> None:
