@@ -66,6 +66,7 @@ class RayRunner:
     def __exit__(self, *_: object) -> None:
         if self._started:
             self._ray.shutdown()
+            _reinstall_handlers()
         for root in self._interrupted:
             io.remove_staging(root)
 
@@ -235,6 +236,8 @@ def _signals_held() -> Iterator[None]:
     held: list[int] = []
 
     def hold(number: int, _: FrameType | None) -> None:
+        # From the middle of its start on, Ray's C++ takes SIGTERM for a crash: it has the process aborted 3 s later, then calls us.
+        signal.alarm(0)
         held.append(number)
         if len(held) == 1:
             logger.warning("Ray is starting; the job ends as soon as it has, or at once if you interrupt again")
@@ -257,6 +260,13 @@ def _signals_held() -> Iterator[None]:
     finally:
         signal.signal = install
         release()
+
+
+def _reinstall_handlers() -> None:
+    """Put the handlers of SIGINT and SIGTERM back: when Ray shuts down, its C++ sets SIGTERM to end the process at once."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.getsignal(number))
 
 
 def _start_ray(ray: Any, num_cpus: int | None) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -16,7 +15,7 @@ import pytest
 from dataengine.errors import ConfigError, ShardFailedError, StorageError
 from dataengine.runner import RayRunner, _signals_held
 from dataengine.stage import Stage
-from tests.ray_cluster import free_ports
+from tests.ray_cluster import environment, free_ports
 
 pytestmark = pytest.mark.ray
 
@@ -179,6 +178,45 @@ def test_signals_wait_until_ray_has_started() -> None:
         signal.signal(signal.SIGTERM, handler)
 
 
+def test_a_signal_while_ray_starts_does_not_abort_later() -> None:
+    handler = signal.signal(signal.SIGTERM, lambda number, frame: None)
+    try:
+        with _signals_held():
+            signal.alarm(3)  # as the crash handler in Ray's C++ does before it passes the signal on
+            signal.raise_signal(signal.SIGTERM)
+        assert signal.alarm(0) == 0
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+
+
+AFTER_RAY_SCRIPT = """
+import os, signal
+from dataengine.cli.app import run
+from dataengine.cli.progress import TerminalProgress
+from dataengine.runner import RayRunner
+
+def main():
+    with RayRunner(TerminalProgress(), num_cpus=1):
+        pass
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        print("cleaned up", flush=True)
+
+run(main)
+"""
+
+
+@pytest.mark.slow
+def test_sigterm_after_ray_has_ended_still_unwinds(tmp_path: Path, repository: Path) -> None:
+    (tmp_path / "job.py").write_text(AFTER_RAY_SCRIPT)
+    result = subprocess.run(
+        [sys.executable, str(tmp_path / "job.py")],
+        env=environment(PYTHONPATH=str(repository)), cwd=repository, text=True, capture_output=True, check=False,
+    )  # fmt: skip
+    assert (result.returncode, result.stdout) == (128 + signal.SIGTERM, "cleaned up\n"), result.stderr
+
+
 SIGTERM_SCRIPT = """
 import sys
 from dataengine.cli.app import run
@@ -199,9 +237,9 @@ def test_sigterm_leaves_nothing_half_written(tmp_path: Path, repository: Path) -
     script, root = tmp_path / "job.py", tmp_path / "root"
     script.write_text(SIGTERM_SCRIPT)
     root.mkdir()
-    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
-    environment["PYTHONPATH"] = str(repository)
-    process = subprocess.Popen([sys.executable, str(script), str(root)], env=environment, cwd=repository)
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(root)], env=environment(PYTHONPATH=str(repository)), cwd=repository
+    )
     deadline = time.monotonic() + 60
     while len(list(root.glob("started-*"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.2)
