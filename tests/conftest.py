@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,10 @@ from dataengine import io
 os.environ["RAY_AUTH_MODE"] = "disabled"  # Ray turns token authentication on by the mere presence of a file in HOME
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # So a script's background job begins, and all that the tests start would inherit it and sleep through Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
