@@ -44,7 +44,7 @@ def build_rows(
         row = found.pop(key, None) or _lost_row(key, record)
         if row["uid"] != record.uid:
             raise ShardError(f"shard {shard_id}: row {key} is of {row['uid']}, not of {record.uid}; fetch it again")
-        rows.append(_complete(row, outcomes.get(index, Outcome())))
+        rows.append(_complete(row, record, outcomes.get(index, Outcome())))
     if found:
         raise ShardError(f"shard {shard_id}: {len(found)} rows of no record, such as {min(found)}; fetch it again")
     return rows
@@ -111,7 +111,7 @@ def _lost_row(key: str, record: CaptionRecord) -> Row:
     }
 
 
-def _complete(row: Row, outcome: Outcome) -> Row:
+def _complete(row: Row, record: CaptionRecord, outcome: Outcome) -> Row:
     cause = None if row["status"] == SUCCESS else (row["error_message"] or "internal").partition(":")[0]
     return row | {
         "cause": cause,
@@ -120,4 +120,16 @@ def _complete(row: Row, outcome: Outcome) -> Row:
         "final_url": outcome.final_url,
         "sha256_original": outcome.sha256,
         "md5_original": outcome.md5,
+        "hash_matches": _hash_matches(record, outcome),
     }
+
+
+def _hash_matches(record: CaptionRecord, outcome: Outcome) -> bool | None:
+    """Return whether the address served the bytes whose hash was published; None where there is nothing to compare.
+
+    A picture of this machine is another's copy, made smaller as a rule: the hash is not of its bytes.
+    """
+    if record.local is not None:
+        return None
+    pairs = ((record.sha256, outcome.sha256), (record.md5, outcome.md5))
+    return next((published == served for published, served in pairs if published and served), None)

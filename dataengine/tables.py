@@ -47,6 +47,7 @@ RECORD_SCHEMA = pa.schema(
 LEDGER_COLUMNS = [
     ("uid", pa.string()), ("cause", pa.string()), ("http_status", pa.int32()), ("attempts", pa.int32()),
     ("final_url", pa.string()), ("sha256_original", pa.string()), ("md5_original", pa.string()),
+    ("hash_matches", pa.bool_()),
 ]  # fmt: skip
 """What images/*.parquet holds beside img2dataset's own columns; a row for every URL, failed ones too."""
 

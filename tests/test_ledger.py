@@ -40,6 +40,26 @@ def test_rows_come_in_the_records_order_and_lost_ones_are_added(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
+    ("published", "served", "matches"),
+    [
+        ({"sha256": "aa"}, {"sha256": "aa"}, True),
+        ({"sha256": "aa"}, {"sha256": "bb", "md5": "cc"}, False),
+        ({"md5": "cc"}, {"sha256": "bb", "md5": "cc"}, True),
+        ({"sha256": "aa", "md5": "cc"}, {"sha256": "bb", "md5": "cc"}, False),
+        ({"sha256": "aa"}, {}, None),
+        ({}, {"sha256": "aa", "md5": "cc"}, None),
+        ({"sha256": "aa", "local": "a.jpg"}, {"sha256": "bb"}, None),
+    ],
+)
+def test_a_picture_is_held_against_its_published_hash(
+    tmp_path: Path, published: dict[str, Any], served: dict[str, Any], matches: bool | None
+) -> None:
+    record = CaptionRecord(uid="t-0", dataset="t", source_id=None, url="http://h/a.jpg", **published)
+    (row,) = build_rows(write_rows(tmp_path / "a.parquet", [make_row(0)]), 4, [record], {0: Outcome(**served)})
+    assert row["hash_matches"] is matches
+
+
+@pytest.mark.parametrize(
     ("rows", "words"),
     [
         ([make_row(0), make_row(0)], "holds a key twice"),

@@ -23,7 +23,7 @@ STATS_SUFFIX = "_stats.json"
 """img2dataset's mark of a finished shard, written last."""
 Hashes: TypeAlias = npt.NDArray[np.int64]
 
-_COLUMNS = ("uid", "dataset", "status", "cause", "width", "height", "original_width", "original_height")
+_COLUMNS = ("uid", "dataset", "status", "cause", "width", "height", "original_width", "original_height", "hash_matches")
 _BATCH_ROWS = 65_536
 
 
@@ -41,6 +41,8 @@ class LedgerTally:
     """Shorter side, in pixels, of the pictures as served."""
     stored_sides: Counter[int] = field(default_factory=Counter)
     """Shorter side, in pixels, of the pictures as stored."""
+    hash_matches: Counter[str] = field(default_factory=Counter)
+    """Fetched images with a published hash: `true` where the bytes served are those that it was taken of, else `false`."""
 
 
 def tally_ledgers(root: str) -> LedgerTally:
@@ -103,6 +105,7 @@ def _add_batch(tally: LedgerTally, batch: pa.Table) -> None:
     tally.causes.update(_count(pc.coalesce(failed["cause"], failed["status"], pa.scalar("unknown"))))
     tally.original_sides.update(_count_sides(succeeded, "original_width", "original_height"))
     tally.stored_sides.update(_count_sides(succeeded, "width", "height"))
+    tally.hash_matches.update(_count(pc.drop_null(succeeded["hash_matches"])))
 
 
 def _count_sides(batch: pa.Table, width: str, height: str) -> dict[int, int]:

@@ -95,6 +95,10 @@ class FetchSummary:
     """(shorter side in pixels, images), ascending: as served."""
     stored_sides: tuple[tuple[int, int], ...]
     """The same, as stored."""
+    num_hashed: int
+    """Fetched images whose original bytes have a published hash."""
+    num_changed: int
+    """Those of them whose address serves other bytes today."""
     seconds: float
     """Seconds that the shards took, added up: time of workers, not of a clock on the wall."""
 
@@ -240,6 +244,8 @@ def _summarise_fetch(root: str, tally: LedgerTally) -> FetchSummary | None:
         by_dataset=tuple((name, number, tally.fetched[name]) for name, number in rank(tally.tried)),
         original_sides=tuple(sorted(tally.original_sides.items())),
         stored_sides=tuple(sorted(tally.stored_sides.items())),
+        num_hashed=tally.hash_matches.total(),
+        num_changed=tally.hash_matches["false"],
         seconds=_sum_durations(root),
     )
 

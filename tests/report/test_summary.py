@@ -11,6 +11,7 @@ import pytest
 from dataengine.errors import ConfigError, ShardError
 from dataengine.filters import IMAGE_FILTERS, TEXT_FILTERS
 from dataengine.records import CaptionRecord, Text
+from dataengine.report import write_report
 from dataengine.report.causes import explain_cause
 from dataengine.report.summary import BakeSummary, FetchSummary, PlanSummary, owns, summarise
 from dataengine.report.tags import summarise_tags, tag_name
@@ -53,6 +54,16 @@ def test_the_latest_row_of_an_image_counts(fetch: FetchSummary) -> None:
 def test_an_image_shard_without_its_mark_does_not_count(fetch: FetchSummary) -> None:
     assert fetch.num_ledgers == 3
     assert "tls" not in dict(fetch.causes)
+
+
+def test_pictures_that_differ_from_their_published_hash_are_counted(root: Path, fetch: FetchSummary) -> None:
+    assert (fetch.num_hashed, fetch.num_changed) == (0, 0)  # ledgers without the column
+    matches = {"cc12m-f": True, "cc12m-g": False, "cc12m-h": None}
+    write_ledger(root, 4, [ledger_row(uid, None) | {"hash_matches": value} for uid, value in matches.items()])
+    hashed = summarise(str(root)).fetch
+    assert hashed is not None
+    assert (hashed.num_hashed, hashed.num_changed) == (2, 1)
+    assert "1 of 2 fetched images that have a published hash" in Path(write_report(str(root))).read_text()
 
 
 def test_sides_are_the_shorter_ones_of_fetched_images(fetch: FetchSummary) -> None:
