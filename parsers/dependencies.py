@@ -1,10 +1,13 @@
-"""Questions that the scene graph asks of spaCy's parse: what is a noun, what a preposition, what describes what."""
+"""Questions that the scene graph asks of spaCy's parse: what is a noun, what a preposition, what describes what.
+
+`mend` first puts right what the model, trained on news, misreads in captions.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from dataengine.parsers.lemmas import lemma
+from dataengine.parsers.lemmas import is_known, lemma
 from dataengine.parsers.phrases import load_graph_words
 from dataengine.parsers.tagger import Phrase
 from dataengine.parsers.words import Word
@@ -14,19 +17,43 @@ _PLACE_NOUNS = load_graph_words("place_noun")
 _SHADES = load_graph_words("shade")
 _SHADED = load_graph_words("colour") | {"colored", "coloured"}
 _MODIFYING_NOUNS = load_graph_words("material") | load_graph_words("colour")
-_RELATIVE_TAGS = frozenset({"WDT", "WP", "WP$"})
+_ARRANGEMENTS = load_graph_words("arrangement")
+_PARTS = load_graph_words("part")
+_LIMBS = load_graph_words("limb")
+_HAVING = {noun.removesuffix("e") + "ed": noun for noun in load_graph_words("having")}
+_SPORTS = load_graph_words("sport")
+_PARTICIPLES = load_graph_words("participle")
+_INDEFINITES = load_graph_words("indefinite")
+_DIRECTIONS = frozenset({"left", "right", "other", "far", "opposite", "very", "both"})
+_TRANSITIVE = load_graph_words("transitive")
+_SUBJECT_ROLES = frozenset({"nsubj", "nsubjpass"})
+_DESCRIBES = frozenset({"amod", "advmod", "nummod", "compound", "npadvmod"})
+_CLAUSE_ROLES = frozenset({"nsubj", "nsubjpass", "dobj", "expl", "aux", "attr", "acomp", "csubj", "prt"})
+_OBJECT_ROLES = frozenset({"dobj", "attr", "acomp", "prt"})
+_VERBAL_NOUNS = load_graph_words("verbal_noun")
+_COMMANDS = load_graph_words("command")
+_TAKES_TO = load_graph_words("takes_to")
+_STRANDED = load_graph_words("stranded")
+_PLAYING = frozenset({"play", "climb"})
 _NOUN_ROLES = frozenset({"pobj", "dobj", "nsubj", "nsubjpass"})
 
 
 def is_entity(token: Word) -> bool:
     """Return whether a word heads a noun phrase that names a thing which the text says is there."""
-    if token.dep in ("compound", "amod", "nummod", "npadvmod") or not _is_noun(token):
+    if (
+        token.dep in ("compound", "amod", "nummod", "npadvmod")
+        or not _is_noun(token)
+        or _is_place_noun(token)
+        or _is_respect(token)
+    ):
         return False
-    return not _is_place_noun(token) and not (token.lower in _MEASURES and measured(token))
+    return token.lower in _ARRANGEMENTS or not (token.lower in _MEASURES and measured(token))
 
 
 def _is_noun(token: Word) -> bool:
     """Return whether a word is a noun, or stands where only a noun can: "on surfboard", "by building"."""
+    if token.pos == "PRON":
+        return token.lower in _INDEFINITES
     if token.pos in ("NOUN", "PROPN"):
         return any(map(str.isalpha, token.lower))
     if token.pos not in ("ADJ", "VERB", "ADV", "X", "INTJ") or not token.lower.isalpha():
@@ -41,10 +68,21 @@ def _is_noun(token: Word) -> bool:
 
 
 def _is_place_noun(token: Word) -> bool:
-    """Return whether a noun is part of a preposition: "top" in "on top of the bus"."""
-    if token.lower not in _PLACE_NOUNS or token.dep != "pobj":
+    """Return whether a noun says where, and is no thing: "on top of the bus", "turned to the side"."""
+    if token.lower not in _PLACE_NOUNS or token.dep not in ("pobj", "prep"):
         return False
+    return _has_of(token) or all(child.dep == "det" or child.lower in _DIRECTIONS for child in token.children)
+
+
+def _has_of(token: Word) -> bool:
     return any(child.dep == "prep" and child.lower == "of" for child in token.children)
+
+
+def _is_respect(token: Word) -> bool:
+    """Return whether a noun only says in what respect: "green in color"."""
+    return (
+        token.lower in ("color", "colour") and token.dep == "pobj" and token.head.lower == "in" and not token.children
+    )
 
 
 def measured(token: Word) -> list[Word]:
@@ -85,15 +123,35 @@ def _is_head(words: Sequence[Word], first: int, last: int, *, opaque: bool) -> b
     return opaque or not any(token.dep == "amod" or token.lower in _MODIFYING_NOUNS for token in before)
 
 
-def head_tokens(words: Sequence[Word], noun: Word, phrase: tuple[int, int] | None) -> list[Word]:
-    """Return the noun, or the phrase that it is part of, with the nouns compounded in front, materials left out."""
-    start, last = phrase or (noun.i, noun.i)
+def head_tokens(
+    words: Sequence[Word], noun: Word, phrase: tuple[int, int] | None, is_named: Callable[[Word], bool]
+) -> list[Word]:
+    """Return the phrase that names a thing, or the noun alone: a "toy truck" is a truck, and "toy" modifies it.
+
+    The nouns in front belong to it where a hyphen or a side binds them ("t-shirt", "right hand"), where they name a
+    sport ("tennis ball") or someone ("Zac Efron"), and where the noun gave no tag but they did: "cake layer".
+    """
+    if phrase is not None:
+        return list(words[phrase[0] : phrase[1] + 1])
+    before = words[noun.i - 1] if noun.i else noun
+    if before.lower in ("left", "right") and lemma(noun.lower, "NOUN") in _LIMBS:
+        return [before, noun]
+    start = _compound_start(words, noun)
+    is_bound = start == noun.i or not before.has_space or before.lower in _SPORTS
+    if not is_bound and (is_named(noun) or not (before.pos == noun.pos == "PROPN" or is_named(before))):
+        return [noun]
+    return list(words[start : noun.i + 1])
+
+
+def _compound_start(words: Sequence[Word], noun: Word) -> int:
+    """Return where the nouns compounded with `noun` begin, materials left out."""
+    start = noun.i
     while start > 0:
         before = words[start - 1]
-        if before.dep != "compound" or before.lower in _MODIFYING_NOUNS or not start <= before.head.i <= last:
+        if before.dep != "compound" or before.lower in _MODIFYING_NOUNS or not start <= before.head.i <= noun.i:
             break
         start -= 1
-    return list(words[start : last + 1])
+    return start
 
 
 def modifiers(noun: Word) -> Iterator[Word]:
@@ -101,7 +159,7 @@ def modifiers(noun: Word) -> Iterator[Word]:
     for child in noun.children:
         if child.lower in ("colored", "coloured") and child.children and child.children[0].i < child.i:
             yield from (word for word in child.children if word.i < child.i)
-        elif child.dep in ("amod", "nummod") or (child.dep == "compound" and child.lower in _MODIFYING_NOUNS):
+        elif child.dep in ("amod", "nummod") or child.dep == "compound":
             yield child
             yield from (conjunct for conjunct in child.conjuncts() if conjunct.i < noun.i)
         if child.dep == "compound":
@@ -153,7 +211,7 @@ def prepositions(token: Word) -> Iterator[tuple[tuple[Word, ...], Word]]:
 def _resolve_preposition(words: tuple[Word, ...], prep: Word) -> Iterator[tuple[tuple[Word, ...], Word]]:
     plain = False
     for child in prep.children:
-        if child.dep == "pobj" and _is_place_noun(child):
+        if child.dep == "pobj" and _is_place_noun(child) and _has_of(child):
             for below in child.children:
                 if below.dep == "prep" and below.lower == "of":
                     yield (*words, child, below), below
@@ -165,36 +223,178 @@ def _resolve_preposition(words: tuple[Word, ...], prep: Word) -> Iterator[tuple[
         yield words, prep
 
 
-def noun_in_front(verb: Word) -> Word | None:
-    """Return the object that stands before its clause: "the street the man is standing on"."""
-    subjects = [child for child in verb.children if child.dep == "nsubj"]
-    if len(subjects) == 2:
-        return subjects[0]
-    if verb.dep == "relcl" and subjects and not is_relative(subjects[0]):
-        return verb.head
-    return None
+# ------------------------------------------------------------------------------------------------------------- mending
 
 
-def is_relative(token: Word) -> bool:
-    """Return whether a word stands for the noun before its clause: "that", "which", "who"."""
-    return token.tag in _RELATIVE_TAGS or token.lower == "that"
+def mend(words: Sequence[Word], phrases: Sequence[Phrase]) -> None:
+    """Put right, in place, what the model misreads in captions; `phrases` are what the tagger takes for one name."""
+    joined = _mend_phrases(words, phrases) if phrases else frozenset()
+    for word in words:
+        if word.dep == "amod" and word.lower in _HAVING:
+            _mend_having(words, word)
+        elif word.i == 0 or word.opens_sentence:
+            _mend_opening(word)
+        elif word.dep == "aux" and word.lower == "to":
+            _mend_to(words, word)
+        elif word.i - 1 not in joined:
+            _mend_pair(words, words[word.i - 1], word)
 
 
-def is_be(verb: Word) -> bool:
-    """Return whether a verb is a form of "be"."""
-    return lemma(verb.lower, "VERB") == "be" or verb.lower in ("'s", "\u2019s", "'re", "'m")
+def _mend_pair(words: Sequence[Word], before: Word, word: Word) -> None:
+    """Put right two words in a row that are no phrase."""
+    if word.lower in ("covered", "lined") and word.dep in ("amod", "acomp"):
+        _mend_covered(words, word)
+    elif before.dep not in ("compound", "npadvmod") or not before.has_space or before.pos not in ("NOUN", "PROPN"):
+        return
+    elif _does(before, word):
+        _mend_participle(before, word)
+    elif before.head is word and before.dep == "compound":
+        if lemma(word.lower, "NOUN") in _PARTS and before.lower not in _MODIFYING_NOUNS:
+            _mend_part(words, before, word)
+        elif word.dep in _SUBJECT_ROLES and _lacks_object(word.head) and all(c.dep != "det" for c in word.children):
+            _mend_front(before, word)
 
 
-def is_existential(verb: Word) -> bool:
-    """Return whether a verb is the "is" of "there is"."""
-    return is_be(verb) and any(child.dep == "expl" for child in verb.children)
+def _does(noun: Word, verb: Word) -> bool:
+    """Return whether a word that the model joins with the noun before is what that noun does: "zebra grazing"."""
+    if noun.head is not verb and (noun.head is not verb.head or verb.dep != "compound"):
+        return False
+    if verb.pos == "VERB":
+        has_subject = any(child.dep in _SUBJECT_ROLES for child in verb.children)
+        if has_subject or (verb.dep == "amod" and noun.lower in _MODIFYING_NOUNS):
+            return False
+        return verb.tag == "VBG" or (verb.tag == "VBN" and verb.dep == "ROOT")
+    return noun.dep == "compound" and verb.lower in _PARTICIPLES and verb.tag in ("NN", "NNP")
 
 
-def predicate(words: tuple[Word, ...]) -> str:
-    """Return the words with the first, a verb, lemmatised: "sitting", "on" is sit on."""
-    return " ".join([lemma(words[0].lower, "VERB"), *(word.lower for word in words[1:])])
+def _mend_phrases(words: Sequence[Word], phrases: Sequence[Phrase]) -> frozenset[int]:
+    """Give "stop sign", read as a command, its noun, and return the positions of words that a phrase joins to the next."""
+    by_start = {token.start: token.i for token in words}
+    by_end = {token.end: token.i for token in words}
+    joined: set[int] = set()
+    for phrase in phrases:
+        first, last = by_start.get(phrase.start), by_end.get(phrase.end)
+        if first is None or last is None:
+            continue
+        joined.update(range(first, last))
+        verb, noun = words[first], words[last]
+        is_pair = last == first + 1 and verb.pos == "VERB" and noun.head is verb and noun.pos in ("NOUN", "PROPN")
+        if is_pair and lemma(verb.lower, "VERB") not in _PLAYING:
+            _mend_name(words, verb, noun)
+    return frozenset(joined)
 
 
-def words_text(words: tuple[Word, ...]) -> str:
-    """Return the words in lower case, with spaces: the predicate of a preposition."""
-    return " ".join(word.lower for word in words)
+def _mend_name(words: Sequence[Word], verb: Word, noun: Word) -> None:
+    """ "Next to stop sign", "on cutting board": the words name a thing, and no one stops or cuts."""
+    noun.replace(verb)
+    for child in list(verb.children):
+        child.attach(noun, child.dep)
+    verb.attach(noun, "compound")
+    verb.pos = "NOUN"
+    if noun.dep == "pcomp":
+        noun.dep = "pobj"
+    elif verb.i > 2 and words[verb.i - 1].lower == "to" and words[verb.i - 1].head is noun:
+        to, adverb, place = (words[verb.i - back] for back in (1, 2, 3))
+        if adverb.head is noun and place is not noun and not noun.governs(place):
+            adverb.attach(place, "advmod")
+        _hang(noun, to, adverb)
+
+
+def _mend_opening(word: Word) -> None:
+    """ "Vase with flowers", "train running on the track": a caption commands nothing, so its first word is a noun."""
+    if word.dep != "ROOT" or any(child.dep in _CLAUSE_ROLES for child in word.children) or word.is_last:
+        return
+    if word.tag == "VBG":
+        if word.lower not in _VERBAL_NOUNS:
+            return
+    elif word.tag not in ("VB", "VBP", "VBZ", "RB") or word.lower in _COMMANDS or not is_known(word.lower, "NOUN"):
+        return
+    word.tag, word.pos = "NN", "NOUN"
+    for child in word.children:
+        if child.dep in ("xcomp", "advcl", "ccomp") and child.tag in ("VBG", "VBN"):
+            child.dep = "acl"
+
+
+def _mend_to(words: Sequence[Word], to: Word) -> None:
+    """ "Next to train", "attached to bench": what follows is no verb."""
+    noun, before = to.head, words[to.i - 1]
+    if noun.tag != "VB" or before.lower not in _TAKES_TO or not is_known(noun.lower, "NOUN"):
+        return
+    if any(child.dep in _OBJECT_ROLES for child in noun.children):
+        return
+    subject = before.head
+    if noun.dep == "ROOT":
+        if subject.head is not noun or subject.dep != "nsubj":
+            return
+        subject.replace(noun)
+    _hang(noun, to, before)
+    noun.tag, noun.pos = "NN", "NOUN"
+
+
+def _hang(noun: Word, to: Word, before: Word) -> None:
+    """Make "to" a preposition of the word before it, and the noun, on which it hung, its object."""
+    if before is not noun and not noun.governs(before):
+        to.attach(before, "prep")
+        to.pos = "ADP"
+        noun.attach(to, "pobj")
+
+
+def _mend_participle(noun: Word, verb: Word) -> None:
+    """ "Zebra grazing on grass", "crate holding fruit": the second word is no noun, but what the first does."""
+    if verb.dep in ("compound", "amod") and verb.head.i > verb.i:
+        target = verb.head
+        noun.replace(target)
+        verb.attach(noun, "acl")
+        target.attach(verb, "dobj")
+    else:
+        noun.replace(verb)
+        verb.attach(noun, "acl")
+    if verb.pos != "VERB":
+        verb.tag, verb.pos = "VBG", "VERB"
+
+
+def _mend_part(words: Sequence[Word], owner: Word, part: Word) -> None:
+    """ "Cow head", "birds wings": the first has the second."""
+    start = owner.i
+    while start and words[start - 1].dep == "compound" and words[start - 1].head is part:
+        start -= 1
+        words[start].attach(owner, "compound")
+    owner.dep = "poss"
+
+
+def _mend_front(front: Word, subject: Word) -> None:
+    """ "Sand woman is standing on", "helmet man is wearing": the first word is what the verb lacks."""
+    verb = subject.head
+    front.replace(verb)
+    for child in [child for child in subject.children if child.i < front.i]:
+        child.attach(front, child.dep)
+    verb.attach(front, "relcl")
+    subject.attach(verb, "nsubj")
+
+
+def _lacks_object(verb: Word) -> bool:
+    """Return whether the clause ends in a preposition without its noun: "is standing on"."""
+    if verb.tag != "VBG" or not any(child.dep == "aux" for child in verb.children):
+        return False
+    after = [child for child in verb.children if child.i > verb.i and child.dep != "punct"]
+    if not after:
+        return lemma(verb.lower, "VERB") in _TRANSITIVE
+    return len(after) == 1 and after[0].lower in _STRANDED and not after[0].children
+
+
+def _mend_covered(words: Sequence[Word], participle: Word) -> None:
+    """ "Snow covered hill", "tree-lined street": the first word does it."""
+    place = participle.i - (2 if _is_hyphen(words[participle.i - 1]) else 1)
+    noun = words[max(place, 0)]
+    if noun.pos in ("NOUN", "PROPN") and noun.dep in _DESCRIBES and not noun.governs(participle):
+        noun.attach(participle, "coverer")
+
+
+def _mend_having(words: Sequence[Word], participle: Word) -> None:
+    """ "Long sleeved shirt": the shirt has sleeves, which are long."""
+    owner = participle.head
+    participle.lower = _HAVING[participle.lower]
+    participle.tag, participle.pos, participle.dep = "NN", "NOUN", "having"
+    before = words[participle.i - 1]
+    if participle.i and before.head in (owner, participle) and before.dep in _DESCRIBES:
+        before.attach(participle, "amod")

@@ -7,24 +7,19 @@ coordinated verbs share a subject, and coordinated nouns each take part in what 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from dataengine.parsers.dependencies import (
     head_tokens,
     hyphenated,
-    is_be,
     is_entity,
-    is_existential,
-    is_relative,
     measured,
+    mend,
     modifiers,
-    noun_in_front,
     phrase_heads,
-    predicate,
     prepositions,
     shaded,
-    words_text,
 )
 from dataengine.parsers.lemmas import lemma
 from dataengine.parsers.phrases import load_graph_words
@@ -38,6 +33,7 @@ _CONTAINERS = load_graph_words("container")
 _SUBJECTS = frozenset({"nsubj", "nsubjpass"})
 _OBJECTS = frozenset({"dobj", "dative"})
 _SHARED_SUBJECT = frozenset({"conj", "xcomp", "advcl", "pcomp", "prep"})
+_RELATIVE_TAGS = frozenset({"WDT", "WP", "WP$"})
 _NOUN_CLAUSES = frozenset({"acl", "relcl"})
 
 
@@ -62,9 +58,19 @@ class Edge:
 class GraphReader:
     """Reads the graph of one parsed text into `nodes` and `edges`."""
 
-    def __init__(self, words: Sequence[Word], phrases: Sequence[Phrase] = (), negated: Sequence[Span] = ()) -> None:
-        """`phrases` are stretches of the text, in characters, that name one thing ("hot dog"); `negated` are not so."""
+    def __init__(
+        self,
+        words: Sequence[Word],
+        phrases: Sequence[Phrase] = (),
+        negated: Sequence[Span] = (),
+        is_named: Callable[[Word], bool] = bool,
+    ) -> None:
+        """`phrases` are stretches of the text, in characters, that name one thing ("hot dog"); `negated` are not so.
+
+        `is_named` says whether a word by itself, or with those before it, gave a tag.
+        """
         self._words = words
+        mend(words, phrases)
         heads = phrase_heads(words, phrases)
         self._negated = {token.i for token in words for start, end in negated if start <= token.start < end}
         self.nodes: list[Node] = []
@@ -73,12 +79,12 @@ class GraphReader:
         for token in words:
             if token.i not in self._negated and is_entity(token):
                 self._positions[token.i] = len(self.nodes)
-                self.nodes.append(Node(head_tokens(words, token, heads.get(token.i))))
+                self.nodes.append(Node(head_tokens(words, token, heads.get(token.i), is_named)))
         for token in words:
-            if token.i in self._positions:
+            if token.lower in _MEASURES and measured(token):
+                self._read_measure(token)
+            elif token.i in self._positions:
                 self._read_noun(token)
-            elif token.lower in _MEASURES and (counted := self._with_conjuncts(token)):
-                self._read_prepositions(token, counted)
             elif token.pos in ("VERB", "AUX") and token.dep not in ("aux", "auxpass"):
                 self._read_verb(token)
 
@@ -93,14 +99,31 @@ class GraphReader:
         for child in noun.children:
             if child.dep == "poss" and child.i in self._positions:
                 self._relate([child], "have", owned, (child,))
+            elif child.dep == "having":
+                self._relate([noun], "have", [child], (child,))
+            elif child.dep == "amod" and child.lower.endswith("ed"):
+                self._read_coverer(child, owned)
         self._read_prepositions(noun, [token for token in (noun, *noun.conjuncts()) if token.i in self._positions])
+
+    def _read_coverer(self, participle: Word, covered: list[Word]) -> None:
+        """ "Snow covered hills": the snow covers the hills."""
+        for child in participle.children:
+            if child.dep == "coverer":
+                self._relate([child], _predicate((participle,)), covered, (participle,))
+
+    def _read_measure(self, measure: Word) -> None:
+        """ "A group of people on a hill": the people are on it; "a line of trees": the trees are in line."""
+        counted = self._with_conjuncts(measure)
+        self._read_prepositions(measure, counted)
+        if measure.i in self._positions:
+            self._relate(counted, "in", [measure], (measure,))
 
     def _read_prepositions(self, noun: Word, subjects: list[Word]) -> None:
         """Relate `subjects`, those that stand before it, by each preposition that hangs on `noun`."""
         for words, prep in prepositions(noun):
-            if words_text(words) != "of":
+            if _words_text(words) != "of":
                 before = [token for token in subjects if token.i < prep.i or token.head.lower == "of"]
-                self._relate(before, words_text(words), self._objects(prep), words)
+                self._relate(before, _words_text(words), self._objects(prep), words)
             elif noun.i in self._positions:
                 self._read_of(noun, prep)
 
@@ -117,7 +140,7 @@ class GraphReader:
         if verb.i in self._negated:
             return
         subjects = self._subjects(verb)
-        if is_be(verb):
+        if _is_be(verb):
             self._read_be(verb, subjects)
         elif subjects or not self._read_participle(verb):
             self._read_action(verb, subjects)
@@ -130,25 +153,28 @@ class GraphReader:
                 found |= self._read_agent(subjects, words, child)
         for preposition, prep in prepositions(verb):
             all_words = (*words, *preposition)
-            found |= self._relate(subjects, predicate(all_words), self._objects(prep), all_words)
+            if verb.tag == "VBN" and lemma(verb.lower, "VERB") == "cover" and preposition[0].lower in ("in", "with"):
+                found |= self._relate(self._objects(prep), "cover", subjects, all_words)
+                continue
+            found |= self._relate(subjects, _predicate(all_words), self._objects(prep), all_words)
         if not found:
             for subject in subjects:
-                self._add_edge(subject, predicate(words), None, words)
+                self._add_edge(subject, _predicate(words), None, words)
 
     def _read_agent(self, subjects: list[Word], words: tuple[Word, ...], by: Word) -> bool:
         """ "Worn by a man": the man wears; "parked by a wall" is a place."""
         if lemma(words[0].lower, "VERB") in _PLACE_PARTICIPLES:
-            return self._relate(subjects, predicate((*words, by)), self._objects(by), (*words, by))
-        return self._relate(self._objects(by), predicate(words), subjects, words)
+            return self._relate(subjects, _predicate((*words, by)), self._objects(by), (*words, by))
+        return self._relate(self._objects(by), _predicate(words), subjects, words)
 
     def _read_objects(self, verb: Word, subjects: list[Word], words: tuple[Word, ...]) -> bool:
         """Relate subjects to the verb's objects, or to the noun in front: "the street the man is standing on"."""
         direct = [child for child in verb.children if child.dep in _OBJECTS]
         objects = [noun for child in direct for noun in self._with_conjuncts(child)]
-        if not objects and (front := noun_in_front(verb)) is not None:
+        if not objects and (front := _noun_in_front(verb)) is not None:
             words = (*words, *(child for child in verb.children if child.dep == "prep" and child.is_last))
             objects = self._with_conjuncts(front)
-        return self._relate(subjects, predicate(words), objects, words)
+        return self._relate(subjects, _predicate(words), objects, words)
 
     def _read_participle(self, verb: Word) -> bool:
         """Read "arched windows on a building", which the parse takes for a sentence: the first word modifies."""
@@ -159,7 +185,7 @@ class GraphReader:
             return False
         self.nodes[self._positions[objects[0].i]].modifiers.append([verb])
         for words, prep in prepositions(verb):
-            self._relate(objects, words_text(words), self._objects(prep), words)
+            self._relate(objects, _words_text(words), self._objects(prep), words)
         return True
 
     def _read_be(self, verb: Word, subjects: list[Word]) -> None:
@@ -170,9 +196,10 @@ class GraphReader:
             elif child.dep == "attr" and subjects and child.i in self._positions:
                 self._relate(subjects, "be", [child], (verb,))
         for words, prep in prepositions(verb):
-            self._relate(subjects, words_text(words), self._objects(prep), words)
+            self._relate(subjects, _words_text(words), self._objects(prep), words)
 
     def _read_predicative(self, subjects: list[Word], adjective: Word) -> None:
+        self._read_coverer(adjective, subjects)
         for subject in subjects:
             node = self.nodes[self._positions[subject.i]] if subject.i in self._positions else None
             if node is not None:
@@ -182,7 +209,7 @@ class GraphReader:
                     if token.pos != "NOUN"
                 ]
         for words, prep in prepositions(adjective):
-            self._relate(subjects, words_text((adjective, *words)), self._objects(prep), (adjective, *words))
+            self._relate(subjects, _words_text((adjective, *words)), self._objects(prep), (adjective, *words))
 
     def _subjects(self, verb: Word) -> list[Word]:
         """Return the nouns that do what `verb` says, or that it is done to."""
@@ -190,13 +217,13 @@ class GraphReader:
         while verb.i not in seen:
             seen.add(verb.i)
             if own := [child for child in verb.children if child.dep in _SUBJECTS]:
-                if not is_relative(own[-1]):
+                if not _is_relative(own[-1]):
                     return self._with_conjuncts(own[-1])
                 return self._with_conjuncts(verb.head) if verb.dep == "relcl" else []
             if verb.dep in _NOUN_CLAUSES:
                 return [noun for noun in self._with_conjuncts(verb.head) if noun.i < verb.i]
-            if is_be(verb) or verb.dep not in _SHARED_SUBJECT:
-                return [child for child in verb.children if child.dep == "attr"] if is_existential(verb) else []
+            if _is_be(verb) or verb.dep not in _SHARED_SUBJECT:
+                return [child for child in verb.children if child.dep == "attr"] if _is_existential(verb) else []
             verb = verb.head
         return []
 
@@ -227,3 +254,38 @@ class GraphReader:
         second = None if target is None else self._positions.get(target.i)
         if first is not None and (target is None or second is not None):
             self.edges.append(Edge(first, predicate, second, words))
+
+
+def _noun_in_front(verb: Word) -> Word | None:
+    """Return the object that stands before its clause: "the street the man is standing on"."""
+    subjects = [child for child in verb.children if child.dep == "nsubj"]
+    if len(subjects) == 2:
+        return subjects[0]
+    if verb.dep == "relcl" and subjects and not _is_relative(subjects[0]):
+        return verb.head
+    return None
+
+
+def _predicate(words: tuple[Word, ...]) -> str:
+    """Return the words with the first, a verb, lemmatised: "sitting", "on" is sit on."""
+    return " ".join([lemma(words[0].lower, "VERB"), *(word.lower for word in words[1:])])
+
+
+def _words_text(words: tuple[Word, ...]) -> str:
+    """Return the words in lower case, with spaces: the predicate of a preposition."""
+    return " ".join(word.lower for word in words)
+
+
+def _is_be(verb: Word) -> bool:
+    """Return whether a verb is a form of "be"."""
+    return lemma(verb.lower, "VERB") == "be" or verb.lower in ("'s", "\u2019s", "'re", "'m")
+
+
+def _is_existential(verb: Word) -> bool:
+    """Return whether a verb is the "is" of "there is"."""
+    return _is_be(verb) and any(child.dep == "expl" for child in verb.children)
+
+
+def _is_relative(token: Word) -> bool:
+    """Return whether a word stands for the noun before its clause: "that", "which", "who"."""
+    return token.tag in _RELATIVE_TAGS or token.lower == "that"

@@ -29,6 +29,11 @@ def lemma(word: str, word_class: WordClass) -> str:
     return _look_up(word, word_class) or _guess(word, word_class)
 
 
+def is_known(word: str, word_class: WordClass) -> bool:
+    """Return whether the tables hold `word` (lower case) as a noun or a verb."""
+    return _look_up(word, word_class) is not None
+
+
 def _look_up(word: str, word_class: WordClass) -> str | None:
     if "," in word:
         return None

@@ -16,7 +16,26 @@ Effect: TypeAlias = Literal[
 ]
 ScopeRole: TypeAlias = Literal["end", "end_after_word", "pass"]
 GraphRole: TypeAlias = Literal[
-    "place_noun", "measure", "material", "colour", "shade", "container", "place_participle", "plural_name"
+    "place_noun",
+    "measure",
+    "arrangement",
+    "material",
+    "colour",
+    "shade",
+    "container",
+    "place_participle",
+    "plural_name",
+    "part",
+    "limb",
+    "having",
+    "sport",
+    "participle",
+    "transitive",
+    "indefinite",
+    "verbal_noun",
+    "command",
+    "takes_to",
+    "stranded",
 ]
 
 
@@ -55,6 +74,12 @@ def load_graph_words(role: GraphRole) -> frozenset[str]:
     place_noun: makes a preposition ("on the side of"). measure: counts or shows what follows "of" ("a group of people").
     material, colour: modify the noun that they stand before. shade: "dark" in "dark green". container: holds what follows
     "of". place_participle: "by" after it is a place ("parked by the wall"). plural_name: a plural that names one thing ("scissors").
+    arrangement: a measure that is seen itself ("a line of trees"). part: what the noun before it has ("cow head"). limb: "left" and
+    "right" belong to its name. having: with -ed, what the noun after it has ("sleeved"). sport: names what it stands before
+    ("tennis ball"). participle: what the noun before it does, also where it is read as a noun ("zebra grazing"). verbal_noun: an
+    -ing that is a thing ("building"). command: a verb that may open a sentence. transitive: a verb that wants an object.
+    indefinite: a pronoun for a person. takes_to: has a noun after its "to" ("next to", "attached to"). stranded: a preposition that may
+    end a clause, its noun in front ("the man is sitting on").
     """
     return frozenset(row["word"] for row in table_rows("graph_words.tsv") if row["role"] == role)
 

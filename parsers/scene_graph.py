@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from dataengine.parsers.cleaning import PERSON_PLACEHOLDER, Cleaned
 from dataengine.parsers.graph_rules import Edge, GraphReader, Node
 from dataengine.parsers.language_model import load_model
 from dataengine.parsers.lemmas import lemma
+from dataengine.parsers.phrases import load_graph_words
 from dataengine.parsers.tagger import Phrase, Tagged
 from dataengine.parsers.words import Word
 from dataengine.records import Entity, Modifier, Relation, SceneGraph, Span
@@ -17,6 +18,7 @@ MAX_PIECE = 2_000
 """Characters parsed at once; a longer caption is parsed in pieces, so that memory stays bounded."""
 
 _LONG_RUN = re.compile(r"\S{60}")
+_INDEFINITES = load_graph_words("indefinite")
 _SYMBOLS = re.compile(r"[^\w\s]{4,}")
 _PLACEHOLDER = re.compile(re.escape(PERSON_PLACEHOLDER), re.IGNORECASE)
 _PIECE = re.compile(rf"(?s).{{0,{MAX_PIECE - 1}}}[.!?](?=\s)|.{{1,{MAX_PIECE}}}(?=\s|$)|.{{1,{MAX_PIECE}}}")
@@ -31,7 +33,13 @@ def read_graphs(captions: Iterable[tuple[Cleaned, Tagged]]) -> Iterator[SceneGra
     parts: list[SceneGraph] = []
     for words, (cleaned, tagged, base, last) in load_model().parse_many(_pieces(captions)):
         parts.append(
-            _graph(GraphReader(words, _shift_phrases(tagged, -base), _shift_negated(tagged, -base)), cleaned, base)
+            _graph(
+                GraphReader(
+                    words, _shift_phrases(tagged, -base), _shift_negated(tagged, -base), _naming(tagged, cleaned, base)
+                ),
+                cleaned,
+                base,
+            )
         )
         if last:
             yield parts[0] if len(parts) == 1 else _join(parts)
@@ -79,8 +87,10 @@ def _relation(edge: Edge, cleaned: Cleaned, base: int) -> Relation:
 
 
 def _head_text(words: Sequence[Word]) -> str:
-    """Return the words in lower case, the last one lemmatised: "tennis rackets" is tennis racket."""
+    """Return the words in lower case, the last one lemmatised: "tennis rackets" is tennis racket; "someone" a person."""
     last = words[-1]
+    if last.lower in _INDEFINITES:
+        return "person"
     return _surface(words[:-1]) + (" " if len(words) > 1 and words[-2].has_space else "") + lemma(last.lower, "NOUN")
 
 
@@ -94,6 +104,11 @@ def _shift_phrases(tagged: Tagged, distance: int) -> list[Phrase]:
 
 def _shift_negated(tagged: Tagged, distance: int) -> list[Span]:
     return [(start + distance, end + distance) for start, end in tagged.negated]
+
+
+def _naming(tagged: Tagged, cleaned: Cleaned, base: int) -> Callable[[Word], bool]:
+    """Return the question whether a word ends a mention of a tag."""
+    return lambda word: any(mention.span[1] == cleaned.offsets[base + word.end] for mention in tagged.evidence)
 
 
 def _position(token: Word) -> int:

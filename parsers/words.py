@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -47,6 +48,24 @@ class Word:
             if word is self:
                 return True
         return False
+
+    def attach(self, head: Word, dep: str) -> None:
+        """Hang this word on `head` in the role `dep`; on itself, it is a root."""
+        if self.head is not self:
+            self.head.children.remove(self)
+        self.head, self.dep = head, dep
+        if head is not self:
+            bisect.insort(head.children, self, key=_place)
+
+    def replace(self, other: Word) -> None:
+        """Stand in the tree where `other` stands, with what depends on it from the left; the caller moves `other`."""
+        self.attach(*((self, "ROOT") if other.head is other else (other.head, other.dep)))
+        for child in [child for child in other.children if child.i < self.i]:
+            child.attach(self, child.dep)
+
+
+def _place(word: Word) -> int:
+    return word.i
 
 
 def link(words: Sequence[Word], heads: Sequence[int]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from lemminflect import getLemma
 
-from dataengine.parsers.lemmas import WordClass, lemma
+from dataengine.parsers.lemmas import WordClass, is_known, lemma
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,9 @@ def test_known_words_have_the_lemma_that_lemminflect_gives(word_class: WordClass
         found = getLemma(word, word_class, lemmatize_oov=False)
         if found:
             assert lemma(word, word_class) == found[0]
+
+
+def test_a_word_is_known_by_class() -> None:
+    assert is_known("surfboard", "NOUN")
+    assert not is_known("surfboard", "VERB")
+    assert not is_known("xyzzyx", "NOUN")
