@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Annotated
@@ -29,6 +30,8 @@ def demo_command(
 
     served = pictures()
     out = _clear(out)
+    # Its Ray listens on loopback for a minute; with authentication on it would leave a token in HOME, for which a later Ray asks.
+    os.environ.setdefault("RAY_AUTH_MODE", "disabled")
     with PictureServer(served) as server:
         write_annotations(out / "annotations", server.base_url)
         plan = PlanFlags(annotations=str(out / "annotations"), shard_size=25, parser="graph")
