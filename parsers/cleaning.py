@@ -14,7 +14,6 @@ PERSON_PLACEHOLDER = "<person>"
 """What CC12M puts in the place of a name, in lower case."""
 
 _CLEAN_ALREADY = re.compile(r"[ !\"$-%'-;=?A-Z\[-_a-z{-~]*")
-_ADDRESS = re.compile(r"https?:|www\.", re.IGNORECASE)
 _ENTITY = re.compile(r"&(?:amp;)*((?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)?")
 _MARKUP = re.compile(r"<(?!person>)[A-Za-z/!][^<>]*>", re.IGNORECASE)
 _BRACKET = re.compile(r"<(?!person>)|(?<!<person)>", re.IGNORECASE)
@@ -64,13 +63,17 @@ def clean(caption: str, *, glued: bool = False) -> Cleaned:
 
 
 def _clean(caption: str) -> Cleaned:
-    if _CLEAN_ALREADY.fullmatch(caption) and not _ADDRESS.search(caption):
+    if _CLEAN_ALREADY.fullmatch(caption) and not _may_hold_address(caption.lower()):
         return Cleaned(caption, range(len(caption) + 1))
     cleaned = _decode(Cleaned(caption, range(len(caption) + 1)))
     cleaned = _compose(_substitute(cleaned, _ODD, _plain))
     for pattern in (_MARKUP, _MAIL, _WEB, _BRACKET, _HANDLE):
         cleaned = _substitute(cleaned, pattern, _blank)
     return cleaned
+
+
+def _may_hold_address(small: str) -> bool:
+    return "http" in small or "www." in small
 
 
 def ram_caption(text: str, max_words: int = 30) -> str:

@@ -1,18 +1,16 @@
-"""The parser's word lists: blockers.tsv (phrases that stop a match), scope.tsv (what bounds a negation), graph_words.tsv."""
+"""The parser's word lists: blockers.tsv, compounds.tsv, known_names.tsv (phrases that stop a match), scope.tsv (what bounds a negation), graph_words.tsv."""
 
 from __future__ import annotations
 
-import csv
 import functools
 from collections.abc import Mapping
 from importlib import resources
 from typing import Literal, NamedTuple, TypeAlias, cast, get_args
 
 from dataengine.errors import ConfigError
-from dataengine.parsers.tokens import split_words
 
 Effect: TypeAlias = Literal[
-    "swallow", "negate", "negate_phrase", "negate_back", "compare", "suppose", "suppose_phrase", "suppose_word"
+    "swallow", "name", "negate", "negate_phrase", "negate_back", "compare", "suppose", "suppose_phrase", "suppose_word"
 ]
 ScopeRole: TypeAlias = Literal["end", "end_after_word", "pass"]
 GraphRole: TypeAlias = Literal[
@@ -39,10 +37,15 @@ GraphRole: TypeAlias = Literal[
 ]
 
 
+_EFFECTS = get_args(Effect)
+_COMPOUND_FILES = (("compounds.tsv", "swallow"), ("known_names.tsv", "name"))
+
+
 class Blocker(NamedTuple):
     """A phrase that gives no tag of its own.
 
-    swallow: its words give nothing but what `gives` names. negate: what follows is not there, up to the end of its clause.
+    swallow: its words give nothing but what `gives` names. name: the same where they are written with capitals ("Red Wings",
+    not "red wings"). negate: what follows is not there, up to the end of its clause.
     negate_phrase: the same, but a participle ends it ("a man without a hat riding a horse"). compare: the same for what
     something only looks like ("like a cat"). suppose, suppose_phrase: the two reaches for what is only thought of ("as if",
     "waiting for the bus"); suppose_word: its first word alone ("wants to jump"). negate_back: what its clause said before is
@@ -59,6 +62,26 @@ class Blocker(NamedTuple):
 def load_blockers() -> tuple[Blocker, ...]:
     """Return the rows of blockers.tsv. Raises ConfigError where a row is not of the file's form."""
     return tuple(_blocker(row) for row in table_rows("blockers.tsv"))
+
+
+@functools.cache
+def load_compounds() -> Mapping[str, list[str]]:
+    """Return first word -> rows of compounds.tsv and known_names.tsv, each with its effect as a last cell.
+
+    They are many, and a caption needs few: `read_compound` reads a row.
+    """
+    found: dict[str, list[str]] = {}
+    for name, effect in _COMPOUND_FILES:
+        text = (resources.files("dataengine.parsers") / name).read_text(encoding="utf-8")
+        for line in text.splitlines()[1:]:
+            found.setdefault(line.partition(" ")[0], []).append(f"{line}\t{effect}")
+    return found
+
+
+def read_compound(row: str) -> Blocker:
+    """Return what a row of `load_compounds` says. Raises ConfigError where it is not of its file's form."""
+    phrase, given, group, effect = row.split("\t")
+    return _blocker({"phrase": phrase, "effect": effect, "gives": given, "group": group})
 
 
 @functools.cache
@@ -85,15 +108,14 @@ def load_graph_words(role: GraphRole) -> frozenset[str]:
 
 
 def _blocker(row: dict[str, str]) -> Blocker:
-    words = split_words(row["phrase"])
-    gives = tuple(form for form in (part.strip() for part in row["gives"].split(",")) if form)
-    if row["effect"] not in get_args(Effect) or not words or not row["group"]:
-        raise ConfigError(
-            f"blockers.tsv: {row['phrase']!r} needs an effect ({', '.join(get_args(Effect))}) and a group"
-        )
-    if unknown := [form for form in gives if not position_in(words, split_words(form))]:
-        raise ConfigError(f"blockers.tsv: {row['phrase']!r} does not contain {unknown[0]!r}, which it should give")
-    return Blocker(words, cast(Effect, row["effect"]), gives, row["group"])
+    phrase, effect, given, group = row["phrase"], row["effect"], row["gives"], row["group"]
+    words = tuple(phrase.split(" "))
+    if effect not in _EFFECTS or not phrase or not group:
+        raise ConfigError(f"blockers.tsv: {phrase!r} needs an effect ({', '.join(_EFFECTS)}) and a group")
+    gives = tuple(form.strip() for form in given.split(",")) if given else ()
+    if unknown := [form for form in gives if not position_in(words, tuple(form.split(" ")))]:
+        raise ConfigError(f"blockers.tsv: {phrase!r} does not contain {unknown[0]!r}, which it should give")
+    return Blocker(words, cast(Effect, effect), gives, group)
 
 
 def position_in(words: tuple[str, ...], part: tuple[str, ...]) -> tuple[int, int] | None:
@@ -105,6 +127,17 @@ def position_in(words: tuple[str, ...], part: tuple[str, ...]) -> tuple[int, int
 
 
 def table_rows(name: str) -> list[dict[str, str]]:
-    """Return the rows of a table in this folder as column -> cell; a missing cell is empty."""
+    """Return the rows of a table in this folder as column -> cell; a missing cell is empty.
+
+    Raises ConfigError for a row with more cells than there are columns.
+    """
     text = (resources.files("dataengine.parsers") / name).read_text(encoding="utf-8")
-    return list(csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE, restval=""))
+    header, *lines = text.splitlines()
+    columns = header.split("\t")
+    rows = []
+    for line in lines:
+        cells = line.split("\t")
+        if len(cells) > len(columns):
+            raise ConfigError(f"{name}: {line!r} has {len(cells)} cells; there are {len(columns)} columns")
+        rows.append(dict(zip(columns, cells + [""] * (len(columns) - len(cells)), strict=True)))
+    return rows

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from dataengine.errors import ConfigError
@@ -29,8 +28,11 @@ class Neighbour(NamedTuple):
 
     def admits(self, word: str) -> bool:
         """Return whether `word`, or EDGE, may stand there."""
-        found = word in self.words or word.endswith(self.endings) or (self.numbers and word[0].isdigit())
-        return found != self.other
+        if word in self.words:
+            return not self.other
+        if (self.endings and word.endswith(self.endings)) or (self.numbers and word[0].isdigit()):
+            return not self.other
+        return self.other
 
 
 class SenseRule(NamedTuple):
@@ -46,7 +48,7 @@ class SenseRule(NamedTuple):
     group: str
 
 
-def decide(rules: Iterable[SenseRule], left: str, right: str, words: AbstractSet[str]) -> str:
+def decide(rules: Iterable[SenseRule], left: str, right: str, words: Iterable[str]) -> str:
     """Return the sense of a form between the words `left` and `right` in a caption of `words`; "+" where no rule holds."""
     for rule in rules:
         if (

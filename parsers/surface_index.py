@@ -1,11 +1,15 @@
-"""The tagger's table: surface forms of a vocabulary, blockers and sense rules, by first word. Made once a group of sources."""
+"""The tagger's table: surface forms of a vocabulary, blockers, compounds and sense rules, by first word.
+
+It is made as captions ask for it, a first word at a time: a command that reads one caption needs a dozen of fifteen thousand.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from dataengine.parsers.cleaning import PERSON_PLACEHOLDER
-from dataengine.parsers.phrases import Blocker, load_blockers, position_in
+from dataengine.parsers.phrases import Blocker, load_blockers, load_compounds, position_in, read_compound
 from dataengine.parsers.senses import TAG_MARK, SenseRule, load_senses
 from dataengine.parsers.tokens import split_words
 from dataengine.records import Rule
@@ -44,13 +48,74 @@ class Node(NamedTuple):
     longer: dict[str, list[Entry]]
 
 
-Index: TypeAlias = dict[str, Node]
-Forms: TypeAlias = dict[tuple[str, ...], tuple[int, Rule, bool]]
+Words: TypeAlias = tuple[str, ...]
+Forms: TypeAlias = dict[Words, tuple[int, Rule, bool]]
+
+PENDING: Final = Node(None, {})
+"""Stands for a first word whose entries have not been asked for."""
+
+
+class SurfaceTable:
+    """What a vocabulary's forms, the blockers and the compounds say of each first word, whatever the source."""
+
+    def __init__(self, vocab: Vocabulary) -> None:
+        self.forms = form_hits(vocab)
+        self._names = [tag.name.lower() for tag in vocab]
+        self._forms: dict[str, list[Words]] = {}
+        self._blockers: dict[str, list[Blocker]] = {}
+        self._compounds = load_compounds()
+        for words in self.forms:
+            self._forms.setdefault(words[0], []).append(words)
+        for blocker in load_blockers():
+            self._blockers.setdefault(blocker.words[0], []).append(blocker)
+
+    def first_words(self) -> Iterable[str]:
+        """Return every word that begins an entry; some come twice."""
+        return (*self._forms, *self._blockers, *self._compounds)
+
+    def entries(self, word: str, groups: frozenset[str], rules: Mapping[Words, tuple[SenseRule, ...]]) -> list[Entry]:
+        """Return the entries that begin with `word`: forms, then compounds, then blockers, which overrule what they equal."""
+        entries = [self._form_entry(words, rules) for words in self._forms.get(word, ())]
+        for row in self._compounds.get(word, ()):
+            compound = read_compound(row)
+            if compound.group in groups and compound.words not in self.forms:
+                entries.append(_blocker_entry(compound, self.forms))
+        blockers = self._blockers.get(word, ())
+        return entries + [_blocker_entry(blocker, self.forms) for blocker in blockers if blocker.group in groups]
+
+    def _form_entry(self, words: Words, rules: Mapping[Words, tuple[SenseRule, ...]]) -> Entry:
+        form = self.forms[words]
+        found = rules.get(words, ())
+        if len(words) == 1:
+            found = (*found, *rules.get((TAG_MARK + self._names[form[0]],), ()))
+        return _entry(words, (Hit(*form, 0, len(words)),), None, found)
+
+
+class Index:
+    """The entries by first word that apply to some groups of sources. `nodes` holds PENDING until `settle` is asked."""
+
+    def __init__(self, table: SurfaceTable, groups: frozenset[str]) -> None:
+        self._table = table
+        self._groups = groups
+        self._rules = _rules_by_form(groups)
+        self.nodes: dict[str, Node] = dict.fromkeys(table.first_words(), PENDING)
+
+    def settle(self, word: str) -> Node:
+        """Return the entries that begin with `word`, made now and kept."""
+        alone: Entry | None = None
+        longer: dict[str, dict[Words, Entry]] = {}
+        for entry in self._table.entries(word, self._groups, self._rules):
+            if entry.length == 1:
+                alone = entry
+            else:
+                longer.setdefault(entry.words[1], {})[tuple(entry.words)] = entry
+        node = self.nodes[word] = Node(alone, _longest_first(longer))
+        return node
 
 
 def form_hits(vocab: Vocabulary) -> Forms:
     """Return words -> (canonical tag id, rule, opaque) of every surface form; the first of two that split alike wins."""
-    found: dict[tuple[str, ...], tuple[int, Rule]] = {}
+    found: dict[Words, tuple[int, Rule]] = {}
     for surface, form in vocab.forms.items():
         if words := split_words(surface):
             found.setdefault(words, (vocab.canonical(form.tag_id), form.origin))
@@ -61,59 +126,29 @@ def form_hits(vocab: Vocabulary) -> Forms:
     return forms
 
 
-def build_index(vocab: Vocabulary, forms: Forms, groups: frozenset[str]) -> Index:
-    """Return the entries by their first word; a blocker takes the place of a form of the same words."""
-    entries = _form_entries(vocab, forms, groups)
-    entries += [_blocker_entry(blocker, forms) for blocker in load_blockers() if blocker.group in groups]
-    alone: dict[str, Entry] = {}
-    longer: dict[str, dict[str, dict[tuple[str, ...], Entry]]] = {}
-    for entry in entries:
-        first, *rest = entry.words
-        if rest:
-            longer.setdefault(first, {}).setdefault(rest[0], {})[tuple(entry.words)] = entry
-        else:
-            alone[first] = entry
-    return {word: Node(alone.get(word), _longest_first(longer.get(word, {}))) for word in {*alone, *longer}}
-
-
 def meant(forms: Forms, sense: str) -> tuple[int, Rule] | None:
     """Return the tag of another form that a sense rule names; None where the vocabulary does not hold it."""
     form = forms.get(split_words(sense))
     return None if form is None else (form[0], "synonym")
 
 
-def _form_entries(vocab: Vocabulary, forms: Forms, groups: frozenset[str]) -> list[Entry]:
-    rules = _rules_by_form(groups)
-    by_tag = {words[0][1:]: found for words, found in rules.items() if words[0][0] == TAG_MARK}
-    names = {tag.id: tag.name.lower() for tag in vocab}
-    entries = []
-    for words, form in forms.items():
-        found = rules.get(words, ())
-        if len(words) == 1:
-            found = (*found, *by_tag.get(names[form[0]], ()))
-        entries.append(_entry(words, (Hit(*form, 0, len(words)),), None, found))
-    return entries
-
-
-def _rules_by_form(groups: frozenset[str]) -> dict[tuple[str, ...], tuple[SenseRule, ...]]:
+def _rules_by_form(groups: frozenset[str]) -> dict[Words, tuple[SenseRule, ...]]:
     """Return form, as words -> its sense rules that apply to captions of these groups."""
     chosen = {form: tuple(rule for rule in rules if rule.group in groups) for form, rules in load_senses().items()}
     return {_key(form): rules for form, rules in chosen.items() if rules}
 
 
-def _key(form: str) -> tuple[str, ...]:
+def _key(form: str) -> Words:
     return (form,) if form[0] == TAG_MARK else split_words(form)
 
 
-def _entry(
-    words: tuple[str, ...], hits: tuple[Hit, ...], blocker: Blocker | None, senses: tuple[SenseRule, ...] = ()
-) -> Entry:
+def _entry(words: Words, hits: tuple[Hit, ...], blocker: Blocker | None, senses: tuple[SenseRule, ...] = ()) -> Entry:
     length = len(words)
     is_phrase = length > 1 and len(hits) == 1 and hits[0].last == length and "of" not in words
     return Entry(list(words), length, hits, blocker, senses, is_phrase)
 
 
-def _longest_first(by_second: dict[str, dict[tuple[str, ...], Entry]]) -> dict[str, list[Entry]]:
+def _longest_first(by_second: dict[str, dict[Words, Entry]]) -> dict[str, list[Entry]]:
     return {word: sorted(found.values(), key=lambda entry: -len(entry.words)) for word, found in by_second.items()}
 
 

@@ -15,7 +15,7 @@ from dataengine.parsers.phrases import Effect
 from dataengine.parsers.scopes import Scope, noun_phrase_before, opens_sentence
 from dataengine.parsers.senses import DROP, EDGE, KEEP, SPLIT, decide, left_word
 from dataengine.parsers.source_rules import SourceRules, source_rules
-from dataengine.parsers.surface_index import Entry, Forms, Hit, Index, build_index, form_hits, meant
+from dataengine.parsers.surface_index import PENDING, Entry, Forms, Hit, Index, SurfaceTable, meant
 from dataengine.parsers.tokens import joins, tokenise
 from dataengine.records import Evidence, Span
 
@@ -84,8 +84,7 @@ class Tagger:
     """Finds the tags of a vocabulary in captions. The surface forms are indexed once, by their first word."""
 
     def __init__(self, vocab: Vocabulary) -> None:
-        self._vocab = vocab
-        self._forms = form_hits(vocab)
+        self._table = SurfaceTable(vocab)
         self._kinds = [tag.kind for tag in vocab]
         self._indexes: dict[frozenset[str], Index] = {}
 
@@ -96,14 +95,14 @@ class Tagger:
 
     def tag_cleaned(self, cleaned: Cleaned, rules: SourceRules) -> Tagged:
         """Return the tags of a caption that is already cleaned; spans refer to the caption as given."""
-        scan = _Scan(cleaned, rules, self._forms, self._kinds)
+        scan = _Scan(cleaned, rules, self._table.forms, self._kinds)
         scan.run(self._index(rules.groups))
         return Tagged(tuple(scan.evidence), tuple(scan.dropped), tuple(scan.phrases), tuple(scan.negated))
 
     def _index(self, groups: frozenset[str]) -> Index:
         index = self._indexes.get(groups)
         if index is None:
-            index = self._indexes[groups] = build_index(self._vocab, self._forms, groups)
+            index = self._indexes[groups] = Index(self._table, groups)
         return index
 
 
@@ -123,7 +122,6 @@ class _Scan:
         "rules",
         "scope",
         "tokens",
-        "word_set",
     )
 
     def __init__(self, cleaned: Cleaned, rules: SourceRules, forms: Forms, kinds: Sequence[Kind]) -> None:
@@ -139,31 +137,40 @@ class _Scan:
         self.phrases: list[Phrase] = []
         self.negated: list[Span] = []
         self.scope: Scope | None = None
-        self.word_set: set[str] | None = None
 
     def run(self, index: Index) -> None:
         """Take the longest entry at each word, from left to right, without overlaps."""
-        words = self.tokens.words
-        find = index.get
+        words, starts, ends = self.tokens
+        find, keep, offsets = index.nodes.get, self.evidence.append, self.cleaned.offsets
+        is_plain = not self.rules.names  # then nothing but scopes and senses speaks against a form
         position, num_words = 0, len(words)
         while position < num_words:
             if self.scope is not None and self.scope.ends_before(position):
                 self._end_scope(position)
             node = find(words[position])
-            entry = None
-            if node is not None:
-                longer = node.longer.get(words[position + 1]) if position + 1 < num_words else None
-                entry = node.alone if longer is None else self._longest(longer, position) or node.alone
+            if node is None:
+                position += 1
+                continue
+            if node is PENDING:
+                node = index.settle(words[position])
+            longer = node.longer.get(words[position + 1]) if position + 1 < num_words else None
+            entry = node.alone if longer is None else self._longest(longer, position) or node.alone
             if entry is None:
                 position += 1
                 continue
-            for hit in entry.hits:
-                self._take(entry, hit, position)
+            if is_plain and self.scope is None and not entry.senses:
+                for tag_id, rule, _, first, last in entry.hits:
+                    span = (offsets[starts[position + first]], offsets[ends[position + last - 1]])
+                    keep(Evidence(tag_id, span, rule))
+            else:
+                for hit in entry.hits:
+                    self._take(entry, hit, position)
+            end = position + entry.length
             if entry.blocker is not None or entry.is_phrase:
                 self._note(entry, position)
                 if entry.is_phrase:
-                    self._take_overlap(index, position + entry.length)
-            position += entry.length
+                    end = self._take_overlap(index, end)
+            position = end
         self._end_scope(num_words)
 
     def _longest(self, entries: Sequence[Entry], position: int) -> Entry | None:
@@ -173,24 +180,42 @@ class _Scan:
             end = position + entry.length
             if words[position:end] != entry.words or not self._unbroken(position, entry.length):
                 continue
+            if entry.blocker is not None and entry.blocker.effect == "name" and not self._has_capitals(position, end):
+                continue
             if not entry.senses or self._sense(entry, position, end) != SPLIT:
                 return entry
         return None
 
-    def _take_overlap(self, index: Index, end: int) -> None:
-        """Keep the name that begins with the last word of another: of "dark chocolate cake" the chocolate cake."""
-        node = index.get(self.tokens.words[end - 1])
-        if node is None or end == len(self.tokens.words) or self.scope is not None:
-            return
-        longer = node.longer.get(self.tokens.words[end])
+    def _has_capitals(self, position: int, end: int) -> bool:
+        """Return whether the first word and the last one are written with a capital."""
+        text, starts = self.cleaned.text, self.tokens.starts
+        return text[starts[position]].isupper() and text[starts[end - 1]].isupper()
+
+    def _take_overlap(self, index: Index, end: int) -> int:
+        """Keep the name that begins with the last word of another: of "dark chocolate cake" the chocolate cake.
+
+        Returns where the words end that are read now.
+        """
+        words = self.tokens.words
+        node = index.nodes.get(words[end - 1])
+        if node is None or end == len(words) or self.scope is not None:
+            return end
+        if node is PENDING:
+            node = index.settle(words[end - 1])
+        longer = node.longer.get(words[end])
         entry = None if longer is None else self._longest(longer, end - 1)
-        if entry is not None and entry.blocker is None and entry.is_phrase and not entry.hits[0].opaque:
-            self._take(entry, entry.hits[0], end - 1)
+        if entry is None or entry.blocker is not None or not entry.is_phrase:
+            return end
+        self._take(entry, entry.hits[0], end - 1)
+        return end - 1 + entry.length
 
     def _unbroken(self, position: int, length: int) -> bool:
         """Return whether no punctuation parts the words: "hot, dog" is no hot dog."""
         text, (_, starts, ends) = self.cleaned.text, self.tokens
-        return all(joins(text, ends[i], starts[i + 1]) for i in range(position, position + length - 1))
+        for i in range(position, position + length - 1):  # noqa: SIM110 (a generator would cost more than the check)
+            if not joins(text, ends[i], starts[i + 1]):
+                return False
+        return True
 
     def _take(self, entry: Entry, hit: Hit, position: int) -> None:
         """Keep a tag as evidence, or drop it with the reason."""
@@ -232,9 +257,7 @@ class _Scan:
             left = left_word(words, first)
         if last < len(words) and joins(text, ends[last - 1], starts[last]):
             right = words[last]
-        if self.word_set is None:
-            self.word_set = set(words)
-        return decide(entry.senses, left, right, self.word_set)
+        return decide(entry.senses, left, right, words)
 
     def _note(self, entry: Entry, position: int) -> None:
         """Note that several words name one thing, and do what a blocker does besides giving tags."""
@@ -243,7 +266,7 @@ class _Scan:
             self.phrases.append(Phrase(self.tokens.starts[position], self.tokens.ends[end - 1], entry.hits[0].opaque))
         if entry.blocker is None:
             return
-        if entry.blocker.effect == "swallow":
+        if entry.blocker.effect in ("swallow", "name"):
             self.dropped.append(Dropped(self._span(position, end), "blocked", None))
         elif entry.blocker.effect == "negate_back" and not self._lists(end):
             self._negate_back(position)

@@ -17,7 +17,9 @@ import dataengine
 from dataengine.errors import ConfigError, UnknownComponentError
 from dataengine.parsers import PARSERS, Parser, clean, graph_json, parse, to_json_object
 from dataengine.parsers.json_form import dump
-from dataengine.records import ParsedCaption
+from dataengine.parsers.parsed_files import parse_file
+from dataengine.records import CaptionRecord, ParsedCaption, Text
+from dataengine.tagging import PersonPolicy, tag_record
 from dataengine.vocab import Vocabulary
 
 CAPTIONS = ["a dog on a couch", "", "two <PERSON>s &amp; no cats", "A red bus parked in front of a hotel."]
@@ -165,15 +167,22 @@ def test_spacy_is_not_imported_for_tags() -> None:
 
 
 @pytest.mark.shared
-def test_both_paths_agree_on_real_captions(shared_dir: Path) -> None:
-    lines = (shared_dir / "parser" / "captions.jsonl").read_text(encoding="utf-8").splitlines()
-    rows = [json.loads(line) for line in lines[::25]]
+@pytest.mark.slow
+def test_all_ways_agree_on_all_real_captions(shared_dir: Path, tmp_path: Path) -> None:
+    """The graph's path, the fast one, the files' and the job's give the same tags for every caption that there is."""
+    captions_file = shared_dir / "parser" / "captions.jsonl"
+    rows = [json.loads(line) for line in captions_file.read_text(encoding="utf-8").splitlines()]
     captions, sources = [row["caption"] for row in rows], [row["source"] for row in rows]
-    fast = [item.tag_ids for item in FAST.parse_many(captions, sources)]
-    full = list(FULL.parse_many(captions, sources))
-    assert [item.tag_ids for item in full] == fast
-    for item in full:
+    fast = [list(item.tag_ids) for item in FAST.parse_many(captions, sources)]
+    for item, tag_ids in zip(FULL.parse_many(captions, sources), fast, strict=True):
+        assert list(item.tag_ids) == tag_ids, item.caption
         check_spans(item)
+    parse_file(FAST, str(captions_file), str(tmp_path / "tags.jsonl"))
+    answers = map(json.loads, (tmp_path / "tags.jsonl").read_text(encoding="utf-8").splitlines())
+    assert [answer["tag_ids"] for answer in answers] == fast
+    texts = [Text(original=row["caption"], kind="human", by="human", source=row["source"]) for row in rows]
+    tag_record(CaptionRecord(uid="all-0", dataset="all", source_id=None, texts=texts), FAST, PersonPolicy.KEEP)
+    assert [text.tags for text in texts] == fast
 
 
 @pytest.mark.shared

@@ -68,6 +68,13 @@ NEGATED = [
     ("a no parking sign on a pole", {"sign", "pole"}),
     ("not only a cat but also a dog", {"cat", "dog"}),
     ("a cup of tea instead of coffee", {"cup", "tea"}),
+    ("a shelf with no food and water on it", {"shelf"}),
+    ("a man with no hat and a scarf", {"man", "scarf"}),
+    ("a dog not watching the television", {"dog", "television"}),
+    ("a cat that doesn't leave this tree", {"cat", "tree"}),
+    ("a boy not wearing the helmet", {"boy"}),
+    ("Don't bother with pizza at the beach. A dog", {"dog"}),
+    ("I have never seen such a big dog", {"dog"}),
 ]
 COMPARED = [
     ("a cloud that looks like a cat above a hill", {"cloud", "hill"}),
@@ -85,10 +92,17 @@ NEGATED_BACK = [
     ("Rice with chicken; soup is not in the picture", {"rice", "chicken"}),
     ("a lamp (batteries not included)", {"lamp"}),
     ("a drawer with a knife and a fork not shown", {"drawer", "knife"}),
+    ("a cake (not pictured: apples, a chocolate pie and nuts) on a table", {"cake", "table"}),
+]
+OVERLAPPING = [
+    ("a dark chocolate cake", {"chocolate", "chocolate cake"}),
+    ("two brown bear cubs", {"brown bear", "bear cub"}),
 ]
 
 
-@pytest.mark.parametrize(("caption", "expected"), PLAIN + LONGEST + NEGATED + COMPARED + SUPPOSED + NEGATED_BACK)
+@pytest.mark.parametrize(
+    ("caption", "expected"), PLAIN + LONGEST + NEGATED + COMPARED + SUPPOSED + NEGATED_BACK + OVERLAPPING
+)
 def test_tags(caption: str, expected: set[str], tagger: Tagger, vocab: Vocabulary) -> None:
     assert names(tagger.tag(caption), vocab) == expected
 
@@ -183,6 +197,9 @@ SHOP_TALK = [
     ("Home Design Ideas: Wooden Chair", {"chair"}, {"design", "home"}),
     ("Brand management software for business", set(), {"brand", "management", "software", "business"}),
     ("How to install a kitchen sink", {"kitchen sink"}, {"install"}),
+    ("Endless Loft Velvet Pillow", {"pillow"}, {"loft"}),
+    ("Trucker Mesh Hat in Black", {"hat", "black"}, {"truck driver"}),
+    ("Sunset Over Desert Hotel - Canvas Bag", {"sunset", "bag"}, {"desert"}),
 ]
 
 
@@ -191,6 +208,11 @@ def test_shop_talk(caption: str, expected: set[str], unseen: set[str], tagger: T
     found = names(tagger.tag(caption, "alt"), vocab)
     assert expected <= found
     assert not unseen & found
+
+
+def test_a_name_is_one_where_it_has_capitals(tagger: Tagger, vocab: Vocabulary) -> None:
+    assert "bird" not in names(tagger.tag("a poster of Angry Birds", "plain"), vocab)
+    assert "bird" in names(tagger.tag("two angry birds on a wire", "plain"), vocab)
 
 
 def test_glued_sentences_are_parted_where_the_source_glues_them(tagger: Tagger, vocab: Vocabulary) -> None:
