@@ -64,9 +64,11 @@ class RayRunner:
         return self
 
     def __exit__(self, *_: object) -> None:
+        workers = _embedded_workers() if self._interrupted else []
         if self._started:
             self._ray.shutdown()
             _reinstall_handlers()
+        _end(workers)
         for root in self._interrupted:
             io.remove_staging(root)
 
@@ -260,6 +262,30 @@ def _signals_held() -> Iterator[None]:
     finally:
         signal.signal = install
         release()
+
+
+def _embedded_workers() -> list[Any]:
+    """Return the worker processes of an embedded Ray; of a cluster there are none below this process."""
+    psutil = require("psutil", "build")  # comes with Ray
+    workers = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            title = " ".join(process.cmdline()[:1])
+            if title.startswith("ray::") and not title.endswith("Agent"):
+                workers.append(process)
+    return workers
+
+
+def _end(workers: Sequence[Any]) -> None:
+    """Wait for workers that outlive their Ray, and kill those that stay: what they write would come after the last clean-up."""
+    if not workers:
+        return
+    psutil = require("psutil", "build")
+    _, alive = psutil.wait_procs(workers, timeout=_CANCEL_GRACE_S)
+    for process in alive:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(alive, timeout=_CANCEL_GRACE_S)
 
 
 def _reinstall_handlers() -> None:

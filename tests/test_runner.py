@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from dataengine.errors import ConfigError, ShardFailedError, StorageError
-from dataengine.runner import RayRunner, _signals_held
+from dataengine.extras import require
+from dataengine.runner import RayRunner, _end, _signals_held
 from dataengine.stage import Stage
 from tests.ray_cluster import environment, free_ports
 
@@ -187,6 +188,19 @@ def test_a_signal_while_ray_starts_does_not_abort_later() -> None:
         assert signal.alarm(0) == 0
     finally:
         signal.signal(signal.SIGTERM, handler)
+
+
+def test_a_worker_that_outlives_its_ray_is_ended() -> None:
+    require("ray", "build")  # brings psutil
+    psutil = require("psutil", "build")
+    stubborn = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"
+    worker = subprocess.Popen([sys.executable, "-c", stubborn], stdout=subprocess.PIPE)
+    assert worker.stdout is not None
+    worker.stdout.readline()
+    process = psutil.Process(worker.pid)
+    _end([process])
+    assert not process.is_running()
+    worker.wait()
 
 
 AFTER_RAY_SCRIPT = """
