@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias, get_args
 
 from dataengine.errors import ConfigError
 from dataengine.parsers.phrases import load_graph_words, table_rows
-from dataengine.parsers.tokens import Tokens, joins
+from dataengine.parsers.tokens import Tokens
 from dataengine.records import Span
 from dataengine.vocab.tag import Kind
 
@@ -88,22 +88,11 @@ _ENDS_PHRASE = frozenset(
             "over",
             "under",
         ),
-        *(
-            "holding",
-            "having",
-            "sitting",
-            "standing",
-            "wearing",
-            "riding",
-            "playing",
-            "walking",
-            "looking",
-            "while",
-            "who",
-        ),
+        *("while", "who", "stock", "royalty", "photo", "photos", "image", "images", "picture", "pictures", "vector"),
+        *("illustration", "framed", "canvas"),
     )
 )
-"""What follows the head of a title, or is its verb."""
+"""What follows the head of a title, beside its verb and a person's name."""
 _FOLLOWS_NICKNAME = _FOLLOWS_NAME | {"in", "on", "at", "with", "from", "after", "before", "having"}
 
 
@@ -146,9 +135,12 @@ class NameFinder:
 
     def qualifies_title(self, last: int) -> bool:
         """Return whether the words before `last` stand before what a title in capitals is about: "Loft" in "Loft Pillow"."""
-        if last == len(self._words) or self._words[last] in _ENDS_PHRASE or not self._in_title_case():
+        if last == len(self._words) or not self._in_title_case():
             return False
-        return joins(self._text, self._tokens.ends[last - 1], self._tokens.starts[last])
+        following = self._words[last]
+        if following in _ENDS_PHRASE or following.endswith("ing") or following in self._roles["given"]:
+            return False
+        return self._text[self._tokens.ends[last - 1] : self._tokens.starts[last]] in (" ", "-")
 
     def _is_quoted(self, quoted: list[Span], start: int) -> bool:
         while quoted and quoted[-1][1] <= start:

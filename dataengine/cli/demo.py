@@ -35,7 +35,7 @@ def demo_command(
     with PictureServer(served) as server:
         write_annotations(out / "annotations", server.base_url)
         plan = PlanFlags(annotations=str(out / "annotations"), shard_size=25, parser="graph")
-        fetch = FetchFlags(timeout=3.0, deadline=5.0)
+        fetch = FetchFlags(timeout=8.0, deadline=12.0)
         stages = ("plan", "fetch", "bake", "report")
         run_stages(str(out), stages, plan_options=plan.to_options(), fetch_options=fetch.to_options())
     _say("\nthe first sample:")
