@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias, get_args
 
 from dataengine.errors import ConfigError
 from dataengine.parsers.phrases import load_graph_words, table_rows
+from dataengine.parsers.senses import load_classes
 from dataengine.parsers.tokens import Tokens
 from dataengine.records import Span
 from dataengine.vocab.tag import Kind
@@ -67,32 +68,6 @@ _DESCRIBES = load_graph_words("colour") | {
 _FOLLOWS_NAME = frozenset(
     ("s", "and", "is", "was", "has", "had", "loves", "likes", "wants", "gets", "got", "says", "said", "who")
 )
-_ENDS_PHRASE = frozenset(
-    (
-        *(
-            "for",
-            "with",
-            "in",
-            "by",
-            "on",
-            "of",
-            "at",
-            "from",
-            "and",
-            "or",
-            "to",
-            "is",
-            "are",
-            "s",
-            "near",
-            "over",
-            "under",
-        ),
-        *("while", "who", "stock", "royalty", "photo", "photos", "image", "images", "picture", "pictures", "vector"),
-        *("illustration", "framed", "canvas"),
-    )
-)
-"""What follows the head of a title, beside its verb and a person's name."""
 _FOLLOWS_NICKNAME = _FOLLOWS_NAME | {"in", "on", "at", "with", "from", "after", "before", "having"}
 
 
@@ -134,11 +109,14 @@ class NameFinder:
         return self._is_part(first, last, kind, before, after)
 
     def qualifies_title(self, last: int) -> bool:
-        """Return whether the words before `last` stand before what a title in capitals is about: "Loft" in "Loft Pillow"."""
+        """Return whether the words before `last` stand before what a title in capitals is about: "Loft" in "Loft Pillow".
+
+        Not before a verb ("Girl Blowing") or a person's name ("Chef Michael").
+        """
         if last == len(self._words) or not self._in_title_case():
             return False
         following = self._words[last]
-        if following in _ENDS_PHRASE or following.endswith("ing") or following in self._roles["given"]:
+        if following in load_classes()["title_end"] or following.endswith("ing") or following in self._roles["given"]:
             return False
         return self._text[self._tokens.ends[last - 1] : self._tokens.starts[last]] in (" ", "-")
 

@@ -1,4 +1,4 @@
-"""How far a negation, a comparison or a supposition reaches in a caption: scope.tsv says which words bound it.
+"""How far a negation, a comparison or a supposition reaches in a caption: scope.tsv and word_classes.tsv say what bounds it.
 
 A scope is opened by a row of blockers.tsv. This module decides before which word it ends; the tagger drops what stands in it.
 """
@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 
 from dataengine.parsers.phrases import Effect, load_graph_words, load_scope
+from dataengine.parsers.senses import load_classes
 from dataengine.parsers.tokens import Tokens, joins
 
 _SENTENCE_END = re.compile(r"[.!?]")
@@ -21,58 +22,6 @@ _OF_VERBS = frozenset({"not", "never", "cannot"})
 """What negates a verb, beside the contractions: its object may well be there ("not watching the TV")."""
 _DEMANDING = frozenset({"don't", "never", "do"})
 """What begins a demand or an advice at the beginning of a sentence: "Don't bother with pizza at noon"."""
-_POINTING = frozenset({"this", "these"})
-_DEFINITE = frozenset({"the", "that", "those", "my", "your", "his", "her", "its", "our", "their"})
-_LEAVES_NO_OBJECT = frozenset(
-    (
-        *(
-            "have",
-            "has",
-            "had",
-            "having",
-            "see",
-            "seen",
-            "seeing",
-            "find",
-            "found",
-            "show",
-            "shown",
-            "showing",
-            "contain",
-        ),
-        *(
-            "include",
-            "included",
-            "want",
-            "wanted",
-            "need",
-            "needed",
-            "get",
-            "got",
-            "getting",
-            "wear",
-            "wearing",
-            "worn",
-        ),
-        *(
-            "use",
-            "used",
-            "using",
-            "hold",
-            "holding",
-            "carry",
-            "carrying",
-            "own",
-            "bring",
-            "brought",
-            "for",
-            "of",
-            "is",
-            "are",
-        ),
-    )
-)
-"""Verbs whose object is not there either when they are negated: "not wearing the helmet"."""
 
 
 class Scope:
@@ -99,7 +48,7 @@ class Scope:
             return _LIST_END.search(self._text, *gap) is not None
         word = self._tokens.words[position]
         role = load_scope().get(word)
-        if _CLAUSE_END.search(self._text, *gap) or (word in _POINTING and self.effect in _NEGATING):
+        if _CLAUSE_END.search(self._text, *gap) or (word in ("this", "these") and self.effect in _NEGATING):
             return True
         if role == "end":
             return not (self._demands and word == "with")
@@ -110,12 +59,16 @@ class Scope:
         return False
 
     def _stops_at(self, word: str, role: str | None, position: int) -> bool:
-        """Return whether a word bounds the scope once a word of it has been seen."""
+        """Return whether a word bounds the scope once a word of it has been seen.
+
+        What a negated verb has done to it may well be there: "not watching the TV", but "not wearing the helmet".
+        """
         if self.effect == "suppose_word" or (self.effect in _ENDS_AT_PARTICIPLE and word.endswith("ing")):
             return True
         if role == "end_after_word":
             return self.effect != "suppose" and not (word == "and" and self._joins_noun(position))
-        return self._of_verb and word in _DEFINITE and self._last_word not in _LEAVES_NO_OBJECT
+        classes = load_classes()
+        return self._of_verb and word in classes["definite"] and self._last_word not in classes["negates_on"]
 
     def _joins_noun(self, position: int) -> bool:
         """Return whether "and" joins one bare noun to what is not there: "no food and water", not "no hat and a coat"."""

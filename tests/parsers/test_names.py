@@ -36,10 +36,10 @@ NAMES = [
     ("coffee with Martha Stone at our table", {"stone"}, {"coffee", "table"}),
     ("lunch with Rose Berkowitz in the kitchen", {"rose"}, {"lunch", "kitchen"}),
     ("pizza from the oven near Grape St. in the evening", {"grape"}, {"pizza", "oven"}),
-    ("a cat asleep in a window on Squirrel Meadow Hill, drinking milk", {"squirrel"}, {"cat", "window", "milk"}),
+    ("a cat asleep in a window on Hedgehog Hill, drinking milk", {"hedgehog"}, {"cat", "window", "milk"}),
     ("our boat near the coast of Turkey in the morning", {"turkey"}, {"boat", "coast"}),
     ("eating soup in a small cafe in Crooked Neck, NY", {"neck"}, {"soup", "cafe"}),
-    ("we cheered while the Oregon Ducks played on grass", {"duck"}, {"grass"}),
+    ("we cheered while the Grimsvale Ducks played on grass", {"duck"}, {"grass"}),
     ("students eating lunch at the University of Phoenix yesterday", {"university"}, {"student", "lunch"}),
     ("a truck from Tiger Records parked in the snow", {"tiger"}, {"truck", "snow"}),
 ]
@@ -55,7 +55,7 @@ TITLES = [
     ("The Assassin Rose (Symphony of Ages, #6)", {"rose"}, set()),
     ("Breaking Bad: Season 3 DVD with Yellow Cover", {"yellow"}, {"DVD"}),
     ("Owl of War (Owl the Assassin Book 2)", {"owl"}, set()),
-    ("Clemson Tigers Folding Umbrella", {"tiger"}, {"umbrella"}),
+    ("Plumbville Tigers Folding Umbrella", {"tiger"}, {"umbrella"}),
     ("Silver Signet Ring", set(), {"silver", "ring"}),
     ("Moshi Leather Case - Purple Bag", set(), {"leather", "case", "purple", "bag"}),
 ]

@@ -75,6 +75,8 @@ NEGATED = [
     ("a boy not wearing the helmet", {"boy"}),
     ("Don't bother with pizza at the beach. A dog", {"dog"}),
     ("I have never seen such a big dog", {"dog"}),
+    ("a beach famous not for the sand or the waves", {"beach"}),
+    ("a cat that can do without any milk", {"cat"}),
 ]
 COMPARED = [
     ("a cloud that looks like a cat above a hill", {"cloud", "hill"}),
