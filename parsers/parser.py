@@ -68,9 +68,9 @@ class Parser:
 
     def _implied(self, tag_ids: tuple[int, ...]) -> tuple[int, ...]:
         """Return the parents of the tags that are not among them, ascending."""
-        parents = self._parents
-        found = {parent for tag_id in tag_ids if tag_id in parents for parent in parents[tag_id]}
-        return tuple(sorted(found.difference(tag_ids)))
+        known = self._parents
+        parents = [known[tag_id] for tag_id in tag_ids if tag_id in known]
+        return tuple(sorted(set().union(*parents).difference(tag_ids))) if parents else ()
 
 
 class FastParser(Parser):

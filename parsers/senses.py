@@ -48,11 +48,15 @@ class SenseRule(NamedTuple):
     group: str
 
 
-def decide(rules: Iterable[SenseRule], left: str, right: str, words: Iterable[str]) -> str:
-    """Return the sense of a form between the words `left` and `right` in a caption of `words`; "+" where no rule holds."""
+def decide(rules: Iterable[SenseRule], left: str, right: str, words: Iterable[str], groups: frozenset[str]) -> str:
+    """Return the sense of a form between the words `left` and `right` in a caption of `words`; "+" where no rule holds.
+
+    Only rules of the source's `groups` count.
+    """
     for rule in rules:
         if (
-            (rule.left is None or rule.left.admits(left))
+            rule.group in groups
+            and (rule.left is None or rule.left.admits(left))
             and (rule.right is None or rule.right.admits(right))
             and not (rule.near and rule.near.isdisjoint(words))
         ):

@@ -5,17 +5,20 @@ It is made as captions ask for it, a first word at a time: a command that reads 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from dataengine.parsers.cleaning import PERSON_PLACEHOLDER
-from dataengine.parsers.phrases import Blocker, load_blockers, load_compounds, position_in, read_compound
+from dataengine.parsers.phrases import Blocker, Effect, load_blockers, load_compounds, position_in, read_compound
 from dataengine.parsers.senses import TAG_MARK, SenseRule, load_senses
 from dataengine.parsers.tokens import split_words
 from dataengine.records import Rule
 
 if TYPE_CHECKING:
     from dataengine.vocab import Vocabulary
+
+
+Words: TypeAlias = tuple[str, ...]
 
 
 class Hit(NamedTuple):
@@ -30,37 +33,74 @@ class Hit(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A surface form or a blocker, as words; `senses` are the rules that say which tag the form means where it stands."""
+    """A surface form, or a phrase that stops a match, as words."""
 
-    words: list[str]
+    words: Words
     length: int
     hits: tuple[Hit, ...]
-    blocker: Blocker | None
+    effect: Effect | None
+    """What a phrase of blockers.tsv and its like does; None for a surface form."""
+    group: str
+    """The group of sources that it is for."""
     senses: tuple[SenseRule, ...]
+    """Rules of all groups that say which tag a form means where it stands."""
+    sense_groups: frozenset[str]
     is_phrase: bool
     """Whether several words, down to the last, name one thing: a form, or "fire hydrant", which gives hydrant."""
+    is_plain: bool
+    """Whether it is one word that names a tag."""
 
 
-class Node(NamedTuple):
-    """The entries that begin with one word: that word alone, and the longer ones by their second word, longest first."""
+class Node:
+    """A place in the tree of entries: the entries that end here, and what follows by its next word."""
 
-    alone: Entry | None
-    longer: dict[str, list[Entry]]
+    __slots__ = ("entry", "following", "overruled")
+
+    def __init__(self) -> None:
+        self.entry: Entry | None = None
+        """The one that overrules the others, where its group applies."""
+        self.overruled: tuple[Entry, ...] = ()
+        self.following: dict[str, Node] | None = None
+
+    def add(self, entry: Entry) -> None:
+        """Hang an entry below this node, which stands for its first word; it overrules those of the same words."""
+        node = self
+        for word in entry.words[1:]:
+            if node.following is None:
+                node.following = {}
+            following = node.following.get(word)
+            if following is None:
+                following = node.following[word] = Node()
+            node = following
+        if node.entry is not None:
+            node.overruled = (node.entry, *node.overruled)
+        node.entry = entry
+
+    def entry_for(self, groups: frozenset[str]) -> Entry | None:
+        """Return the entry that counts for sources of these groups."""
+        for entry in (self.entry, *self.overruled):
+            if entry is not None and entry.group in groups:
+                return entry
+        return None
 
 
-Words: TypeAlias = tuple[str, ...]
 Forms: TypeAlias = dict[Words, tuple[int, Rule, bool]]
 
-PENDING: Final = Node(None, {})
+PENDING: Final = Node()
 """Stands for a first word whose entries have not been asked for."""
+_EVERYWHERE = "common"
 
 
 class SurfaceTable:
-    """What a vocabulary's forms, the blockers and the compounds say of each first word, whatever the source."""
+    """A vocabulary's forms, the blockers, the compounds and the sense rules: a tree for each first word.
+
+    `nodes` holds PENDING until `settle` is asked. All sources share the trees: a small table stays in the processor's cache.
+    """
 
     def __init__(self, vocab: Vocabulary) -> None:
         self.forms = form_hits(vocab)
         self._names = [tag.name.lower() for tag in vocab]
+        self._rules = {_key(form): rules for form, rules in load_senses().items()}
         self._forms: dict[str, list[Words]] = {}
         self._blockers: dict[str, list[Blocker]] = {}
         self._compounds = load_compounds()
@@ -68,49 +108,32 @@ class SurfaceTable:
             self._forms.setdefault(words[0], []).append(words)
         for blocker in load_blockers():
             self._blockers.setdefault(blocker.words[0], []).append(blocker)
-
-    def first_words(self) -> Iterable[str]:
-        """Return every word that begins an entry; some come twice."""
-        return (*self._forms, *self._blockers, *self._compounds)
-
-    def entries(self, word: str, groups: frozenset[str], rules: Mapping[Words, tuple[SenseRule, ...]]) -> list[Entry]:
-        """Return the entries that begin with `word`: forms, then compounds, then blockers, which overrule what they equal."""
-        entries = [self._form_entry(words, rules) for words in self._forms.get(word, ())]
-        for row in self._compounds.get(word, ()):
-            compound = read_compound(row)
-            if compound.group in groups and compound.words not in self.forms:
-                entries.append(_blocker_entry(compound, self.forms))
-        blockers = self._blockers.get(word, ())
-        return entries + [_blocker_entry(blocker, self.forms) for blocker in blockers if blocker.group in groups]
-
-    def _form_entry(self, words: Words, rules: Mapping[Words, tuple[SenseRule, ...]]) -> Entry:
-        form = self.forms[words]
-        found = rules.get(words, ())
-        if len(words) == 1:
-            found = (*found, *rules.get((TAG_MARK + self._names[form[0]],), ()))
-        return _entry(words, (Hit(*form, 0, len(words)),), None, found)
-
-
-class Index:
-    """The entries by first word that apply to some groups of sources. `nodes` holds PENDING until `settle` is asked."""
-
-    def __init__(self, table: SurfaceTable, groups: frozenset[str]) -> None:
-        self._table = table
-        self._groups = groups
-        self._rules = _rules_by_form(groups)
-        self.nodes: dict[str, Node] = dict.fromkeys(table.first_words(), PENDING)
+        self.nodes: dict[str, Node] = dict.fromkeys((*self._forms, *self._blockers, *self._compounds), PENDING)
 
     def settle(self, word: str) -> Node:
-        """Return the entries that begin with `word`, made now and kept."""
-        alone: Entry | None = None
-        longer: dict[str, dict[Words, Entry]] = {}
-        for entry in self._table.entries(word, self._groups, self._rules):
-            if entry.length == 1:
-                alone = entry
-            else:
-                longer.setdefault(entry.words[1], {})[tuple(entry.words)] = entry
-        node = self.nodes[word] = Node(alone, _longest_first(longer))
+        """Return the tree of the entries that begin with `word`, made now and kept."""
+        node = self.nodes[word]
+        if node is PENDING:
+            node = self.nodes[word] = Node()
+            for entry in self._entries(word):
+                node.add(entry)
         return node
+
+    def _entries(self, word: str) -> Iterator[Entry]:
+        """Yield the entries that begin with `word`: compounds, then forms, then blockers, which overrule what they equal."""
+        for row in self._compounds.get(word, ()):
+            yield _blocker_entry(read_compound(row), self.forms)
+        for words in self._forms.get(word, ()):
+            yield self._form_entry(words)
+        for blocker in self._blockers.get(word, ()):
+            yield _blocker_entry(blocker, self.forms)
+
+    def _form_entry(self, words: Words) -> Entry:
+        form = self.forms[words]
+        rules = self._rules.get(words, ())
+        if len(words) == 1:
+            rules = (*rules, *self._rules.get((TAG_MARK + self._names[form[0]],), ()))
+        return _entry(words, (Hit(*form, 0, len(words)),), None, _EVERYWHERE, rules)
 
 
 def form_hits(vocab: Vocabulary) -> Forms:
@@ -132,24 +155,18 @@ def meant(forms: Forms, sense: str) -> tuple[int, Rule] | None:
     return None if form is None else (form[0], "synonym")
 
 
-def _rules_by_form(groups: frozenset[str]) -> dict[Words, tuple[SenseRule, ...]]:
-    """Return form, as words -> its sense rules that apply to captions of these groups."""
-    chosen = {form: tuple(rule for rule in rules if rule.group in groups) for form, rules in load_senses().items()}
-    return {_key(form): rules for form, rules in chosen.items() if rules}
-
-
 def _key(form: str) -> Words:
     return (form,) if form[0] == TAG_MARK else split_words(form)
 
 
-def _entry(words: Words, hits: tuple[Hit, ...], blocker: Blocker | None, senses: tuple[SenseRule, ...] = ()) -> Entry:
+def _entry(
+    words: Words, hits: tuple[Hit, ...], effect: Effect | None, group: str, senses: tuple[SenseRule, ...] = ()
+) -> Entry:
     length = len(words)
     is_phrase = length > 1 and len(hits) == 1 and hits[0].last == length and "of" not in words
-    return Entry(list(words), length, hits, blocker, senses, is_phrase)
-
-
-def _longest_first(by_second: dict[str, dict[Words, Entry]]) -> dict[str, list[Entry]]:
-    return {word: sorted(found.values(), key=lambda entry: -len(entry.words)) for word, found in by_second.items()}
+    is_plain = length == 1 and effect is None
+    sense_groups = frozenset([rule.group for rule in senses])
+    return Entry(words, length, hits, effect, group, senses, sense_groups, is_phrase, is_plain)
 
 
 def _blocker_entry(blocker: Blocker, forms: Forms) -> Entry:
@@ -158,4 +175,4 @@ def _blocker_entry(blocker: Blocker, forms: Forms) -> Entry:
         place, form = position_in(blocker.words, given), forms.get(given)
         if place is not None and form is not None:
             hits.append(Hit(*form, *place))
-    return _entry(blocker.words, tuple(hits), blocker)
+    return _entry(blocker.words, tuple(hits), blocker.effect, blocker.group)

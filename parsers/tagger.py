@@ -15,7 +15,7 @@ from dataengine.parsers.phrases import Effect
 from dataengine.parsers.scopes import Scope, noun_phrase_before, opens_sentence
 from dataengine.parsers.senses import DROP, EDGE, KEEP, SPLIT, decide, left_word
 from dataengine.parsers.source_rules import SourceRules, source_rules
-from dataengine.parsers.surface_index import PENDING, Entry, Forms, Hit, Index, SurfaceTable, meant
+from dataengine.parsers.surface_index import PENDING, Entry, Hit, Node, SurfaceTable, meant
 from dataengine.parsers.tokens import joins, tokenise
 from dataengine.records import Evidence, Span
 
@@ -86,7 +86,6 @@ class Tagger:
     def __init__(self, vocab: Vocabulary) -> None:
         self._table = SurfaceTable(vocab)
         self._kinds = [tag.kind for tag in vocab]
-        self._indexes: dict[frozenset[str], Index] = {}
 
     def tag(self, caption: str, source: str | None = None) -> Tagged:
         """Return the tags of `caption` with their evidence. Raises ConfigError for an unknown source, nothing else."""
@@ -95,15 +94,9 @@ class Tagger:
 
     def tag_cleaned(self, cleaned: Cleaned, rules: SourceRules) -> Tagged:
         """Return the tags of a caption that is already cleaned; spans refer to the caption as given."""
-        scan = _Scan(cleaned, rules, self._table.forms, self._kinds)
-        scan.run(self._index(rules.groups))
+        scan = _Scan(cleaned, rules, self._table, self._kinds)
+        scan.run()
         return Tagged(tuple(scan.evidence), tuple(scan.dropped), tuple(scan.phrases), tuple(scan.negated))
-
-    def _index(self, groups: frozenset[str]) -> Index:
-        index = self._indexes.get(groups)
-        if index is None:
-            index = self._indexes[groups] = Index(self._table, groups)
-        return index
 
 
 class _Scan:
@@ -113,7 +106,7 @@ class _Scan:
         "cleaned",
         "dropped",
         "evidence",
-        "forms",
+        "groups",
         "has_quotes",
         "kinds",
         "names",
@@ -121,14 +114,16 @@ class _Scan:
         "phrases",
         "rules",
         "scope",
+        "table",
         "tokens",
     )
 
-    def __init__(self, cleaned: Cleaned, rules: SourceRules, forms: Forms, kinds: Sequence[Kind]) -> None:
+    def __init__(self, cleaned: Cleaned, rules: SourceRules, table: SurfaceTable, kinds: Sequence[Kind]) -> None:
         self.cleaned = cleaned
         self.tokens = tokenise(cleaned.text)
         self.rules = rules
-        self.forms = forms
+        self.groups = rules.groups
+        self.table = table
         self.kinds = kinds
         self.names: NameFinder | None = None
         self.has_quotes = rules.names and ('"' in cleaned.text or " '" in cleaned.text)
@@ -138,141 +133,149 @@ class _Scan:
         self.negated: list[Span] = []
         self.scope: Scope | None = None
 
-    def run(self, index: Index) -> None:
+    def run(self) -> None:
         """Take the longest entry at each word, from left to right, without overlaps."""
-        words, starts, ends = self.tokens
-        find, keep, offsets = index.nodes.get, self.evidence.append, self.cleaned.offsets
-        is_plain = not self.rules.names  # then nothing but scopes and senses speaks against a form
+        words, groups = self.tokens.words, self.groups
+        nodes = list(map(self.table.nodes.get, words))
         position, num_words = 0, len(words)
         while position < num_words:
             if self.scope is not None and self.scope.ends_before(position):
                 self._end_scope(position)
-            node = find(words[position])
+            node = nodes[position]
             if node is None:
                 position += 1
                 continue
             if node is PENDING:
-                node = index.settle(words[position])
-            longer = node.longer.get(words[position + 1]) if position + 1 < num_words else None
-            entry = node.alone if longer is None else self._longest(longer, position) or node.alone
+                node = self.table.settle(words[position])
+            following, entry = node.following, None
+            if following is not None and position + 1 < num_words and words[position + 1] in following:
+                entry = self._longest(node, position)
+            if entry is None:
+                entry = node.entry
+                if entry is not None and entry.group not in groups:
+                    entry = node.entry_for(groups)
             if entry is None:
                 position += 1
-                continue
-            if is_plain and self.scope is None and not entry.senses:
-                for tag_id, rule, _, first, last in entry.hits:
-                    span = (offsets[starts[position + first]], offsets[ends[position + last - 1]])
-                    keep(Evidence(tag_id, span, rule))
+            elif entry.is_plain:
+                self._take(entry, entry.hits[0], position)
+                position += 1
             else:
-                for hit in entry.hits:
-                    self._take(entry, hit, position)
-            end = position + entry.length
-            if entry.blocker is not None or entry.is_phrase:
-                self._note(entry, position)
-                if entry.is_phrase:
-                    end = self._take_overlap(index, end)
-            position = end
+                position = self._read(entry, position)
         self._end_scope(num_words)
 
-    def _longest(self, entries: Sequence[Entry], position: int) -> Entry | None:
-        """Return the first of the entries, which come longest first, that the words at `position` are."""
-        words = self.tokens.words
-        for entry in entries:
-            end = position + entry.length
-            if words[position:end] != entry.words or not self._unbroken(position, entry.length):
-                continue
-            if entry.blocker is not None and entry.blocker.effect == "name" and not self._has_capitals(position, end):
-                continue
-            if not entry.senses or self._sense(entry, position, end) != SPLIT:
-                return entry
-        return None
+    def _read(self, entry: Entry, position: int) -> int:
+        """Take what an entry gives, note what else it does. Returns where the words end that are read now."""
+        for hit in entry.hits:
+            self._take(entry, hit, position)
+        end = position + entry.length
+        if entry.effect is not None or entry.is_phrase:
+            self._note(entry, position)
+        return self._take_overlap(end) if entry.is_phrase else end
+
+    def _longest(self, node: Node, position: int) -> Entry | None:
+        """Return the longest entry of several words that those from `position` on are; `node` stands for the first.
+
+        No punctuation may part the words: "hot, dog" is no hot dog.
+        """
+        text, (words, starts, ends) = self.cleaned.text, self.tokens
+        longest: Entry | None = None
+        for end in range(position + 1, len(words)):
+            following = None if node.following is None else node.following.get(words[end])
+            if following is None or not joins(text, ends[end - 1], starts[end]):
+                break
+            node = following
+            if node.entry is not None:
+                longest = self._applying(node, position) or longest
+        return longest
+
+    def _applying(self, node: Node, position: int) -> Entry | None:
+        """Return the entry that ends at `node`, where it is one: a name needs capitals, some are read word by word."""
+        entry = node.entry_for(self.groups)
+        if entry is None:
+            return None
+        end = position + entry.length
+        if entry.effect == "name" and not self._has_capitals(position, end):
+            return None
+        return None if entry.senses and self._sense(entry, position, end) == SPLIT else entry
 
     def _has_capitals(self, position: int, end: int) -> bool:
         """Return whether the first word and the last one are written with a capital."""
         text, starts = self.cleaned.text, self.tokens.starts
         return text[starts[position]].isupper() and text[starts[end - 1]].isupper()
 
-    def _take_overlap(self, index: Index, end: int) -> int:
+    def _take_overlap(self, end: int) -> int:
         """Keep the name that begins with the last word of another: of "dark chocolate cake" the chocolate cake.
 
         Returns where the words end that are read now.
         """
         words = self.tokens.words
-        node = index.nodes.get(words[end - 1])
-        if node is None or end == len(words) or self.scope is not None:
+        if end == len(words) or self.scope is not None or words[end - 1] not in self.table.nodes:
             return end
-        if node is PENDING:
-            node = index.settle(words[end - 1])
-        longer = node.longer.get(words[end])
-        entry = None if longer is None else self._longest(longer, end - 1)
-        if entry is None or entry.blocker is not None or not entry.is_phrase:
+        entry = self._longest(self.table.settle(words[end - 1]), end - 1)
+        if entry is None or entry.effect is not None or not entry.is_phrase:
             return end
         self._take(entry, entry.hits[0], end - 1)
         return end - 1 + entry.length
 
-    def _unbroken(self, position: int, length: int) -> bool:
-        """Return whether no punctuation parts the words: "hot, dog" is no hot dog."""
-        text, (_, starts, ends) = self.cleaned.text, self.tokens
-        for i in range(position, position + length - 1):  # noqa: SIM110 (a generator would cost more than the check)
-            if not joins(text, ends[i], starts[i + 1]):
-                return False
-        return True
-
     def _take(self, entry: Entry, hit: Hit, position: int) -> None:
         """Keep a tag as evidence, or drop it with the reason."""
-        first, last = position + hit.first, position + hit.last
-        tag_id, rule = hit.tag_id, hit.rule
+        tag_id, rule, _, first, last = hit
+        first, last = position + first, position + last
         reason: DropReason | None = None
         if self.scope is not None:
             reason = _SCOPE_REASONS[self.scope.effect]
         elif entry.senses and (sense := self._sense(entry, first, last)) != KEEP:
-            other = None if sense == DROP else meant(self.forms, sense)
+            other = None if sense == DROP else meant(self.table.forms, sense)
             if other is None:
                 reason = "sense"
             else:
                 tag_id, rule = other
         if reason is None and self.rules.names:
             reason = self._unseen_reason(first, last, self.kinds[tag_id])
+        _, starts, ends = self.tokens
+        span = (self.cleaned.offsets[starts[first]], self.cleaned.offsets[ends[last - 1]])
         if reason is None:
-            self.evidence.append(Evidence(tag_id, self._span(first, last), rule))
+            self.evidence.append(Evidence(tag_id, span, rule))
         else:
-            self.dropped.append(Dropped(self._span(first, last), reason, tag_id))
+            self.dropped.append(Dropped(span, reason, tag_id))
 
     def _unseen_reason(self, first: int, last: int, kind: Kind) -> DropReason | None:
         if kind in self.rules.unseen_kinds:
             return "unseen"
-        text, starts = self.cleaned.text, self.tokens.starts
-        if not self.has_quotes and not text[starts[first]].isupper():
+        if not self.has_quotes and not self.cleaned.text[self.tokens.starts[first]].isupper():
             return None
         if self.names is None:
-            self.names = NameFinder(text, self.tokens, titles=self.rules.titles)
+            self.names = NameFinder(self.cleaned.text, self.tokens, titles=self.rules.titles)
         if kind in self.rules.heads_only and self.names.qualifies_title(last):
             return "unseen"
         return "name" if self.names.is_name(first, last, kind) else None
 
     def _sense(self, entry: Entry, first: int, last: int) -> str:
         """Return what the sense rules say of a form; punctuation hides its neighbours."""
+        if entry.sense_groups.isdisjoint(self.groups):
+            return KEEP
         text, (words, starts, ends) = self.cleaned.text, self.tokens
         left = right = EDGE
         if first and joins(text, ends[first - 1], starts[first]):
             left = left_word(words, first)
         if last < len(words) and joins(text, ends[last - 1], starts[last]):
             right = words[last]
-        return decide(entry.senses, left, right, words)
+        return decide(entry.senses, left, right, words, self.groups)
 
     def _note(self, entry: Entry, position: int) -> None:
         """Note that several words name one thing, and do what a blocker does besides giving tags."""
         end = position + entry.length
         if entry.is_phrase:
             self.phrases.append(Phrase(self.tokens.starts[position], self.tokens.ends[end - 1], entry.hits[0].opaque))
-        if entry.blocker is None:
+        if entry.effect is None:
             return
-        if entry.blocker.effect in ("swallow", "name"):
+        if entry.effect in ("swallow", "name"):
             self.dropped.append(Dropped(self._span(position, end), "blocked", None))
-        elif entry.blocker.effect == "negate_back" and not self._lists(end):
+        elif entry.effect == "negate_back" and not self._lists(end):
             self._negate_back(position)
         elif not self._is_impression(entry, position):
             self._end_scope(position)
-            self.scope = Scope(entry.blocker.effect, entry.words, position, self.cleaned.text, self.tokens)
+            self.scope = Scope(entry.effect, entry.words, position, self.cleaned.text, self.tokens)
 
     def _lists(self, end: int) -> bool:
         """Return whether what is not there follows the words up to `end`: "not pictured: a cat, a dog"."""
@@ -283,7 +286,7 @@ class _Scan:
 
     def _is_impression(self, entry: Entry, position: int) -> bool:
         """Return whether "looks like" begins a sentence, and so says that something is there: "Looks like a party"."""
-        if entry.blocker is None or entry.blocker.effect != "compare" or not entry.words[0].startswith("look"):
+        if entry.effect != "compare" or not entry.words[0].startswith("look"):
             return False
         return opens_sentence(self.cleaned.text, self.tokens, position)
 
