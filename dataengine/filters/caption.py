@@ -79,20 +79,29 @@ class RepeatedCaptionFilter:
 
 
 class LanguageFilter:
-    """Drops alt-text of 8 words or more that py3langid does not take for English; shorter text can't be told safely."""
+    """Drops alt-text of 8 words or more that py3langid is sure is not English; shorter text can't be told safely.
+
+    Product titles and names look a little more like some small language than like English (`Best Xbox Game Pass Games To
+    Play On PC` like Nigerian Pidgin), so the other language has to be far ahead: of 3,000 web texts 68 are dropped for it, where
+    without the margin 297 were, most of them English.
+    """
 
     name: ClassVar[str] = "language"
     on_by_default: ClassVar[bool] = False
     min_words = 8
     language = "en"
+    min_margin = 10.0
+    """How far another language's log-probability must lie above English's."""
 
     def __init__(self) -> None:
         """Load the classifier. Raises MissingExtraError without the [build] install."""
-        self._classify: Any = require("py3langid", "build").classify
+        self._rank: Any = require("py3langid", "build").rank
 
     def reason_to_drop(self, text: Text) -> str | None:
         """Return `language_<code>` for alt-text in another language."""
         if text.kind != "alt" or len(text.original.split()) < self.min_words:
             return None
-        code, _ = self._classify(text.original)
-        return None if code == self.language else f"language_{code}"
+        ranking = self._rank(text.original)
+        code, score = ranking[0]
+        is_sure = score - dict(ranking)[self.language] > self.min_margin
+        return f"language_{code}" if is_sure else None

@@ -78,6 +78,19 @@ def test_language_is_off_by_default_and_judges_long_alt_text_only() -> None:
     assert rule.reason_to_drop(make_text("the small dog sleeps on the red couch in the room")) is None
 
 
+@pytest.mark.parametrize(
+    "english",
+    [
+        "Best Xbox Game Pass Games To Play On PC 2020",
+        "Photo 15: DOWNTOWN Condo for sale : 2 bedrooms : 1240 India #505 in San Diego",
+        "2013 Mercedes-Benz C-Class CERTIFIED C300 4Matic Sport Package AWD MULTIMEDIA NAV - 16630372 - 56",
+        "Authentic Cosmos, 42cm/16inch, Pink Silk Scarf by Philippe Ledoux",
+    ],
+)
+def test_english_that_looks_a_little_like_a_small_language_stays(english: str) -> None:
+    assert LanguageFilter().reason_to_drop(make_text(english)) is None
+
+
 def test_unknown_filter_names_the_known_ones() -> None:
     with pytest.raises(UnknownComponentError, match=r"no filter named 'word'; known: .*words"):
         filter_states(off=["word"])
