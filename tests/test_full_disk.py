@@ -121,4 +121,4 @@ def test_standard_output_on_a_full_disk() -> None:
     command = [sys.executable, "-m", "dataengine", "parse", CAPTION, "--json", "--tags-only"]
     with open("/dev/full", "w") as full:  # noqa: PTH123
         result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    assert (result.returncode, result.stderr) == (2, "error: [Errno 28] No space left on device\n")
+    assert (result.returncode, result.stderr) == (2, "error: cannot write standard output: No space left on device\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -68,10 +69,17 @@ def run(command: typer.Typer) -> None:
         _exit_with(str(error))
     except OSError as error:
         # What no stage has put into words: standard output on a full disk, a folder that may not be entered.
-        _exit_with(str(error))
+        _exit_with(_in_words(error))
     except SystemExit as error:
         # On their way, typer and Ray give an interrupt other exit codes.
         raise SystemExit(128 + received[0] if received else error.code) from None
+
+
+def _in_words(error: OSError) -> str:
+    """Return the error's message. Only standard output fills up without a name: files are written by `dataengine.io`."""
+    if error.errno == errno.ENOSPC and error.filename is None:
+        return f"cannot write standard output: {error.strerror}"
+    return str(error)
 
 
 def _exit_with(message: str) -> NoReturn:
