@@ -8,6 +8,7 @@ import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -171,7 +172,7 @@ def test_spacy_is_not_imported_for_tags() -> None:
 def test_all_ways_agree_on_all_real_captions(shared_dir: Path, tmp_path: Path) -> None:
     """The graph's path, the fast one, the files' and the job's give the same tags for every caption that there is."""
     captions_file = shared_dir / "parser" / "captions.jsonl"
-    rows = [json.loads(line) for line in captions_file.read_text(encoding="utf-8").splitlines()]
+    rows = read_lines(captions_file)
     captions, sources = [row["caption"] for row in rows], [row["source"] for row in rows]
     fast = [list(item.tag_ids) for item in FAST.parse_many(captions, sources)]
     for item, tag_ids in zip(FULL.parse_many(captions, sources), fast, strict=True):
@@ -186,17 +187,26 @@ def test_all_ways_agree_on_all_real_captions(shared_dir: Path, tmp_path: Path) -
 
 
 @pytest.mark.shared
-def test_labelled_captions_are_a_floor(shared_dir: Path) -> None:
-    """Micro F1 over (caption, tag), optional tags left out: measured 0.911 with inflections only."""
-    rows = [json.loads(line) for line in (shared_dir / "parser" / "gold_dev.jsonl").read_text("utf-8").splitlines()]
-    equal = json.loads((shared_dir / "parser" / "equiv.json").read_text("utf-8"))
+@pytest.mark.parametrize(("labels", "floor"), [("gold_dev", 0.97), ("own_seen", 0.94), ("wide_seen", 0.94)])
+def test_labelled_captions_are_a_floor(labels: str, floor: float, shared_dir: Path) -> None:
+    """Micro F1 over (caption, tag), optional tags left out: measured 0.982, 0.960 and 0.954."""
+    parser_dir = shared_dir / "parser"
+    own = Path(__file__).parent / "labels" / f"{labels}.jsonl"
+    gold = read_lines(own if own.exists() else parser_dir / f"{labels}.jsonl")
+    captions = {row["id"]: row["caption"] for row in read_lines(parser_dir / "captions.jsonl")}
+    equal = json.loads((parser_dir / "equiv.json").read_text("utf-8"))
     hits = said = true = 0
-    for row in rows:
+    for row in gold:
         wanted = {equal.get(tag, tag) for tag in row["tags"]}
         optional = {equal.get(tag, tag) for tag in row.get("optional", [])} - wanted
-        found = {equal.get(tag, tag) for tag in FAST.parse(row["caption"], row["source"]).tags} - optional
+        tags = FAST.parse(row.get("caption") or captions[row["id"]], row["source"]).tags
+        found = {equal.get(tag, tag) for tag in tags} - optional
         hits, said, true = hits + len(found & wanted), said + len(found), true + len(wanted)
-    assert 2 * hits / (said + true) > 0.89
+    assert 2 * hits / (said + true) > floor
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 @pytest.mark.shared
