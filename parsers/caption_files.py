@@ -19,6 +19,7 @@ from dataengine.csv_rows import BrokenLine, csv_rows
 from dataengine.errors import AnnotationsError, ConfigError
 from dataengine.extras import require
 from dataengine.records import RejectedRow
+from dataengine.row_groups import read_batches
 
 CAPTION_COLUMNS = ("caption", "text", "TEXT")
 """Names of the caption's column, the first one present is taken."""
@@ -192,7 +193,7 @@ def _parquet_rows(stream: BinaryIO, name: str) -> Iterator[CaptionRow | Rejected
     _require_caption_column(present, name)
     columns = [column for column in ("id", *CAPTION_COLUMNS, "source") if column in present]
     number = 0
-    for batch in table.iter_batches(batch_size=ROWS_A_BATCH, columns=columns):
+    for batch in read_batches(table, columns, ROWS_A_BATCH):
         yield from _batch_rows({column: _cells(batch.column(column), pa) for column in columns}, number, name)
         number += batch.num_rows
 

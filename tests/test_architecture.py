@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "records", "registry", "extras", "torch_guard", "identity", "csv_rows"),
+    ("errors", "records", "registry", "extras", "torch_guard", "identity", "csv_rows", "row_groups"),
     ("io", "stage", "ray_job", "vocab"),
     ("tables", "parsers"),
     ("sources", "filters", "tagging", "merging", "staged", "staging"),

@@ -19,6 +19,7 @@ from dataengine.errors import AnnotationsError, ConfigError
 from dataengine.extras import require
 from dataengine.io import exists, local_copy
 from dataengine.records import CaptionRecord, ExpectedCounts, RejectedRow, TextKind
+from dataengine.row_groups import read_batches
 from dataengine.sources.annotation_files import file_name
 from dataengine.sources.base import OfficialFile, SourceOptions
 from dataengine.sources.rows import (
@@ -161,7 +162,7 @@ def _parquet_rows(path: str) -> Rows:
                 columns = _named(file.schema_arrow.names, path)
                 wanted = [file.schema_arrow.names[index] for index in columns.values()]
                 number = 0
-                for batch in file.iter_batches(batch_size=_ROWS_A_BATCH, columns=wanted):
+                for batch in read_batches(file, wanted, _ROWS_A_BATCH):
                     cells = [batch.column(column) for column in wanted]
                     for row in range(batch.num_rows):
                         yield f"{name}#{number}", _parquet_row(f"{name}#{number}", columns, cells, row)
